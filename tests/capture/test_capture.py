@@ -69,7 +69,7 @@ def test_nothing_that_is_typed_is_lost_and_nothing_fails(line: str) -> None:
 
 def test_a_due_time_that_the_clocks_skip_is_moved_on() -> None:
     spring = datetime(2026, 3, 28, 12, tzinfo=ZONE)
-    due = capture("promise: call by tomorrow 2:30", spring).due
+    due = capture("promise: call by tomorrow 02:30", spring).due
     assert due is not None
     assert due.isoformat() == "2026-03-29T03:30:00+02:00"
 

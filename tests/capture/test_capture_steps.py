@@ -13,16 +13,29 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wellserved import capture as package
-from wellserved.capture import MAX_ENTRY_LETTERS, capture, effort, money, promise, question, readable_text, scores, when
+from wellserved.capture import (
+    MAX_ENTRY_LETTERS,
+    capture,
+    due,
+    effort,
+    money,
+    promise,
+    question,
+    readable_text,
+    scores,
+    sentence,
+    spoken_time,
+    when,
+)
 from wellserved.errors import RequestError
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
-MODULES = (package, effort, money, promise, question, scores, when)
+MODULES = (package, due, effort, money, promise, question, scores, sentence, spoken_time, when)
 WIDEST = 400  # letters that a pattern may look at from where it begins: a name, a cause, four words with capitals
 PIECES = (
     "1h ", "in 1h ", "5 m ", "€1 ", "€12k ", "1 2 000 € ", "1,111,", "10-", "by 1 ", "by 12/5 ", "in 3 ", "at 5 ", "tomorrow at ", "on 12/11 ",
     "sent 3 ", "Mon ", "30 Nov ", "+A ", '+"', "@a", "@.", "@a ", "#a ", "#1", "cause: ", "promised Acme ", "A ", "A", "expected 1 ", "expected 1,", "expected points10 9 ", "expected a got ",
-    "saved 1 return ", "got 1/5 ", "nps 9 ", "stars5 4,5 ", "points10 rated 4/10 ", "by 1 at night ", "tonight at 1 ", "waited ", "wait 1h, ", "idea from ", " ", "\t\n", "from a", ":", "12", "ſ", "yesterday ",
+    "half four ", "at four ", "tomorrow at four ", "Freitagvormittag ", "an hour and a half ", "two hours ", "refunded 90 ", "12k ", "28.80 ", "saved 1 return ", "got 1/5 ", "nps 9 ", "stars5 4,5 ", "points10 rated 4/10 ", "by 1 at night ", "tonight at 1 ", "waited ", "wait 1h, ", "idea from ", " ", "\t\n", "from a", ":", "12", "ſ", "yesterday ",
 )  # fmt: skip
 
 
@@ -32,6 +45,8 @@ def patterns() -> Iterator[tuple[ModuleType, str, re.Pattern[str]]]:
         for name, value in vars(module).items():
             if isinstance(value, re.Pattern):
                 yield module, name, value
+            elif name == "_REWRITES":
+                yield from ((module, f"{name}[{number}]", pattern) for number, (pattern, _rewrite) in enumerate(value))
 
 
 class Counted:
@@ -69,7 +84,11 @@ def steps(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
 
     with monkeypatch.context() as patched:
         for module, name, pattern in patterns():
-            patched.setattr(module, name, Counted(pattern, letters))
+            if "[" not in name:
+                patched.setattr(module, name, Counted(pattern, letters))
+        for module in (effort, spoken_time):
+            rewrites = [(Counted(pattern, letters), rewrite) for pattern, rewrite in module._REWRITES]
+            patched.setattr(module, "_REWRITES", rewrites)
         sys.setprofile(count)
         try:
             capture(line, NOW, ["Acme", "Northwind"])

@@ -13,11 +13,14 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wellserved.capture.due import date_question, read_due
 from wellserved.capture.effort import read_effort
+from wellserved.capture.figures import FiguredText
 from wellserved.capture.money import read_money
 from wellserved.capture.question import LOOKALIKE_LETTERS, CaptureQuestion
 from wellserved.capture.scores import begins_gap, read_scores
-from wellserved.capture.when import DAY_PATTERN, DateMention, Standpoint, read_span, read_when, unambiguous_date
+from wellserved.capture.spoken_time import with_figures
+from wellserved.capture.when import DAY_PATTERN, Standpoint, read_when
 from wellserved.errors import RequestError
 from wellserved.scales import BUILT_IN, Scales
 
@@ -53,8 +56,15 @@ ENTRY_WORDS: Final[dict[str, EntryWord]] = {
 }
 """The words that a line may begin with."""
 
+_ABOUT_OTHERS = (
+    "complaint",
+    "gap",
+    "asked",
+    "idea",
+)  # words of a line whose lengths of time are seldom one's own work
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
+MAX_ABBREVIATION: Final = 4  # letters
 _SPELLINGS = {phrase: word for word, entry in ENTRY_WORDS.items() for phrase in (word, *entry.spellings)}
 _HEAD = re.compile(
     r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
@@ -70,21 +80,9 @@ _CUSTOMER = re.compile(_WORD_START + r'\+(?:"([^"]{1,80})"|([^\W\d_][\w.&’\'-]
 _CAPITALS = r"([A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}(?: [A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}){0,3})"
 _RECIPIENT = re.compile(rf"{_CAPITALS} (?:gets|will get|receives|hears)\b")
 _PROMISED_TO = re.compile(rf"\b[Pp]romised {_CAPITALS}")
-_DUE_START = re.compile(r"\b(?:by|until|till|due|before|bis(?: zum)?|spätestens)\s", re.IGNORECASE)
-_HALF_TO = re.compile(r"\bhalb (9|1[0-2])(?: ?uhr)?\b", re.IGNORECASE)  # earlier ones may be of the afternoon
-NO_LONGER_REACH: Final = 24  # letters before a day
-_NO_LONGER = re.compile(
-    r"\b(?:from|instead of|rather than|not|meant for|planned for|was for|von|vom|statt|anstatt|nicht)(?: the| on| am)? $",
-    re.IGNORECASE,
-)  # before a day that is no longer meant
-_LASTED = re.compile(
-    r"\b(?:no|not|without|nobody|wait\w{0,3}|closed|down|off|ohne|kein\w{0,2})\b[^,;.]{0,40}$", re.IGNORECASE
-)
-_SPAN_START = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECASE)
 _ON_DAY = re.compile(r"(?:\bon|(?<!\d )(?<!\d)\bam)\s", re.IGNORECASE)
 _EVENT_VERB = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s(?:on\s)?", re.IGNORECASE)
 _YESTERDAY = re.compile(r"(?<!by )(?<!until )\b(?:yesterday|gestern)\b", re.IGNORECASE)
-_WORD = re.compile(r"(?<![\w.,/:€$£#@+-])\w")
 _SLASH_DATE = re.compile(
     r"\b(?:by|until|till|due|before|on|at|to|for|sent|done|came|arrived|answered|delivered|called|bis|am) "
     r"(\d{1,2})/(\d{1,2})(?:/\d{2,4})?(?![\d/])",
@@ -153,7 +151,7 @@ def capture(
     at, due, date_questions = _read_dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
     amount, currency, amount_questions = read_money(text)
-    hours, effort_questions = read_effort(text)
+    hours, effort_questions = read_effort(text, word in _ABOUT_OTHERS)
     scores = read_scores(text, scales)
     returns_match = next(iter(_RETURNS.finditer(text)), None)
     returns_count = int(returns_match["n"]) if returns_match else None
@@ -252,8 +250,11 @@ def _read_customer(word: str, text: str, typed: str, customers: Iterable[str]) -
     best_key: tuple[int, int, str] | None = None
     folded_text = text.casefold()
     for name in customers:
+        is_abbreviation = name.isupper() and len(name) <= MAX_ABBREVIATION  # the IT department is not every "it"
         if name.casefold() in folded_text and (
-            name_match := re.search(rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+            name_match := re.search(
+                rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, re.RegexFlag(0) if is_abbreviation else re.IGNORECASE
+            )
         ):
             sort_key = (name_match.start(), -len(name), name)
             best_key = min(best_key, sort_key) if best_key else sort_key
@@ -264,26 +265,36 @@ def _read_customer(word: str, text: str, typed: str, customers: Iterable[str]) -
 
 
 def _read_dates(
-    word: str, text: str, now: datetime, order: str
+    word: str, written_text: str, now: datetime, order: str
 ) -> tuple[date | None, datetime | None, tuple[CaptureQuestion, ...]]:
     """The day it happened, the due time, and which of the two are not clear."""
     standpoint = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
-    text = _HALF_TO.sub(_half_to_clock, text)
+    figured_text = with_figures(written_text)
+    text = figured_text.text
     questions: list[CaptureQuestion] = []
     at = _read_day(word, text, standpoint)
     if isinstance(at, CaptureQuestion):
         questions.append(at)
         at = None
-    due = _read_due(text, replace(standpoint, before=at)) if word in ("promise", "renegotiated", "missed") else None
+    due = (
+        read_due(text, replace(standpoint, before=at), word == "renegotiated")
+        if word in ("promise", "renegotiated", "missed")
+        else None
+    )
     if isinstance(due, CaptureQuestion):
         questions.append(due)
         due = None
-    return at, with_zone(due, now.tzinfo) if due else None, tuple(questions)
+    return (
+        at,
+        with_zone(due, now.tzinfo) if due else None,
+        tuple(_as_written(question, written_text, figured_text) for question in questions),
+    )
 
 
-def _half_to_clock(match: re.Match[str]) -> str:
-    """Halb 10 is 9:30; in as many letters, so that whatever is asked stands where it was written."""
-    return f"{int(match[1]) - 1}:30".ljust(len(match[0]))
+def _as_written(question: CaptureQuestion, written_text: str, figured_text: FiguredText) -> CaptureQuestion:
+    """A question about a text with its times in figures, in the words that were written."""
+    span = figured_text.written_span(question.start, question.start + len(question.passage))
+    return replace(question, passage=written_text[span], start=span.start)
 
 
 def _order_in(text: str) -> str:
@@ -307,44 +318,7 @@ def _read_day(word: str, text: str, standpoint: Standpoint) -> date | CaptureQue
                 else None
             )
             if mention and mention.day <= today:
-                return _date_question(text, mention) or mention.day
-    return None
-
-
-def _date_question(text: str, mention: DateMention) -> CaptureQuestion | None:
-    return (
-        CaptureQuestion(text[mention.start : mention.end], mention.start, mention.readings)
-        if mention.readings
-        else None
-    )
-
-
-def _read_due(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion | None:
-    openings = [
-        (match.start(), False, match.end())
-        for match in _DUE_START.finditer(text)
-        if not (
-            standpoint.is_past
-            and match[0].casefold().startswith(("until", "till", "bis"))
-            and _LASTED.search(text[: match.start()])
-        )
-    ]
-    if not standpoint.is_past:
-        openings += [(match.start(), True, match.end()) for match in _SPAN_START.finditer(text)]
-    for _, is_span, position in sorted(openings):
-        if is_span and (span := read_span(text, position, standpoint.now)):
-            end, instants = span
-            readings = tuple(f"{unambiguous_date(instant.date())} {instant:%H:%M}" for instant in instants)
-            return instants[0] if len(instants) == 1 else CaptureQuestion(text[position:end], position, readings)
-        if not is_span and (mention := read_when(text, position, standpoint, after_preposition=True)):
-            return _date_question(text, mention) or mention.latest()
-    if standpoint.is_past:
-        return None
-    for match in _WORD.finditer(text):
-        if _NO_LONGER.search(text[max(0, match.start() - NO_LONGER_REACH) : match.start()]):
-            continue
-        if mention := read_when(text, match.start(), standpoint):
-            return _date_question(text, mention) or mention.latest()
+                return date_question(text, mention) or mention.day
     return None
 
 

@@ -16,6 +16,11 @@ _SIGNS = {
     "euros": "EUR",
     "dollar": "USD",
     "dollars": "USD",
+    "pound": "GBP",
+    "pounds": "GBP",
+    "quid": "GBP",
+    "bucks": "USD",
+    "franken": "CHF",
 }
 _CODES = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|CAD|AUD|NZD|INR|ZAR|BRL"
 _NUMBER = (
@@ -31,7 +36,7 @@ _NUMBER_END = r"(?![\w]|[.,'’:/]\d)"
 _DASH = r"(?:[.,][–-]{1,2})?"
 _MONEY = re.compile(
     rf"(?<![\w.,'’])(?:(?:(?P<sign>(?:us)?\$|[€£]) ?|(?P<code>{_CODES}) ?)(?P<a>{_NUMBER})(?P<gap> ?)(?P<x>{_UNIT})?{_DASH}{_NUMBER_END}"
-    rf"|(?P<b>{_NUMBER})(?P<gap2> ?)(?P<y>{_UNIT}|t(?= ?(?:€|eur)))?{_DASH} ?(?P<after>[€£$](?!\d)|(?:{_CODES}|euros?|dollars?)\b))",
+    rf"|(?P<b>{_NUMBER})(?P<gap2> ?)(?P<y>{_UNIT}|t(?= ?(?:€|eur)))?{_DASH}[ -]?(?P<after>[€£$](?!\d)|(?:{_CODES}|euros?|dollars?|pounds?(?! (?:of|heavy|lighter|sterling))|quid|bucks|franken)\b))",
     re.IGNORECASE,
 )
 _LARGE_NUMBER = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]}|(?-i:M)){_NUMBER_END}", re.IGNORECASE)
@@ -45,6 +50,39 @@ _WORTH_AFTER = re.compile(
     rf" (?:{_WORTH}|penalty|fine|fee|difference|too much|too little|refunded|for the repair|zu viel|zu wenig|strafe|offene)s?\b",
     re.IGNORECASE,
 )
+_MANY = (  # of these there are so many
+    r"user|people|person|customer|client|visitor|guest|patient|case|ticket|mail|email|call|row|record|line|word|item|piece|part|unit|step|run|race"
+    r"|mile|km|kilometre|view|follower|video|screen|monitor|resolution|hour|page|letter|order|member|student|nutzer|kunde|leute|mensch|zeile|stück|wörter|seite"
+)
+_THINGS_AFTER = re.compile(rf"[ -](?:\S{{1,20}} )?(?:{_MANY})\w{{0,3}}\b", re.IGNORECASE)
+_PLURAL_AFTER = re.compile(
+    r" (?:\w{1,20} )?(?!sales|costs|losses|less|was|this|its|plus|expenses|damages|across|towards)\w{3,30}s\b(?!['’])",
+    re.IGNORECASE,
+)
+_PAID = (
+    r"refund(?:ed|ing|s)?|credit(?:ed|ing|s)?|reimburs\w{1,4}|knock(?:ed|ing)?|wr(?:ote|itten) off|write off|paid|pay|pays|paying|charged|billed|fined|waived?"
+    r"|(?:fee|fine|deposit|charge|invoice|bill|voucher|refund|credit|penalty|discount|tip) (?:of|for|over)"
+    r"|erstattet|gutgeschrieben|bezahlt|zahlt|gezahlt|berechnet|gekostet|(?:gebühr|rechnung|gutschrift|strafe|kaution) (?:von|über)"
+)
+_SUM = r"(?P<n>\d{1,3}(?:[.,]\d{3}){1,4}(?:[.,]\d{2})?|\d{1,6}(?:[.,]\d{2})?)"
+_PAID_SUM = re.compile(  # refunded 90 to Mr Haddad
+    rf"\b(?:{_PAID}) (?:(?:the|him|her|them|us|about|around|over|rund|ca\.?|genau) ){{0,2}}{_SUM}{_NUMBER_END}"
+    r"(?= ?(?:$|[,;.!?)])| (?:to|for|back|off|in|out|more|less|and|on|from|as|extra|too|instead|again|zu|zurück|für|mehr|weniger|a|an|the|of|per|pro|und|auf|an|statt)\b)",
+    re.IGNORECASE,
+)
+_SUM_BACK = re.compile(
+    rf"(?<![\w.,'’:/#-])(?=\d\d|\d[.,])(?:{_SUM}) (?:off|back|refunded|too much|too little|zu viel|zu wenig|zurück|erstattet|gutgeschrieben)\b",
+    re.IGNORECASE,
+)
+_PRICE = re.compile(
+    r"(?<![\w.,'’:/#-])(?<!at )(?<!um )(?<!by )(?<!bis )(?<!vor )(?P<n>\d{1,6}[.,]\d{2})(?![\w]|[.,'’:/]\d| ?(?:uhr|today|tomorrow|am|pm|%))",
+    re.IGNORECASE,
+)
+_MONEY_WORD = re.compile(
+    r"\b(?:refund\w{0,3}|credit\w{0,3}|fees?|charge[ds]?|paid|pay|invoices?|bills?|fines?|deposit|voucher|discount|price|money|cash|cost\w{0,2}"
+    r"|\w{0,30}(?:gebühr|kosten|rechnung|preis|geld|gutschrift|gutschein)\w{0,2}|erstatt\w{1,3}|(?:aus)?gezahlt|bezahlt|zahlt)\b",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(r" ?(?:$|[,;.!?)])")
 _OPEN_ITEM = re.compile(r" (?:in (?:open|unpaid|outstanding)|bis|by|until|for the|für)\b", re.IGNORECASE)
 _PLAIN_COST = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]})? cost\b", re.IGNORECASE)
@@ -54,7 +92,7 @@ _FUNCTION_WORD = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"\b(?:room|ward|no\.?|nr\.?|number|invoice|order|case|ticket|store|dock|floor|line|version|rechnung|auftrag|raum|zimmer|"
+    r"\b(?:ran|run|running|jogged|platform|flat|gate|unit|house|bus|tram|van|lane|bay|table|desk|bed|block|phase|level|gleis|tisch|bett|haus|room|ward|no\.?|nr\.?|number|invoice|order|case|ticket|store|dock|floor|line|version|rechnung|auftrag|raum|zimmer|"
     r"station|filiale|etage) #?$",
     re.IGNORECASE,
 )
@@ -73,7 +111,21 @@ def read_money(text: str) -> tuple[float | None, str | None, tuple[CaptureQuesti
     for match in (*_PLAIN_COST.finditer(text), *_LARGE_NUMBER.finditer(text)):
         if match.re is _PLAIN_COST or _is_money(text, match):
             return _amount(match["n"], match["x"]), None, ()
-    return None, None, ()
+    return _plain_sum(text), None, ()
+
+
+def _plain_sum(text: str) -> float | None:
+    """A number alone that words around it say was paid: refunded 90, 40 off, and 28.80 in a line about a refund."""
+    match = _PAID_SUM.search(text) or _SUM_BACK.search(text)
+    if match is None and _MONEY_WORD.search(text):
+        match = _PRICE.search(text)
+    if (
+        match is None
+        or _THINGS_AFTER.match(text, match.end())
+        or _LABEL.search(text[max(0, match.start() - _REACH) : match.start()])
+    ):
+        return None
+    return _amount(match["n"], None)
 
 
 def amount_spans(text: str) -> list[tuple[int, int]]:
@@ -86,6 +138,11 @@ def _is_money(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _REACH) : match.start()]
     if _WORTH_BEFORE.search(before) or _WORTH_AFTER.match(text, match.end()):
         return True
+    if match["x"] == "k":  # 12k by itself is money, unless it counts something
+        is_other = (
+            _THINGS_AFTER.match(text, match.end()) or _PLURAL_AFTER.match(text, match.end()) or _LABEL.search(before)
+        )
+        return not is_other and match["n"] != "401"
     is_small = match["x"].lower().rstrip(".") in ("k", "tsd", "thousand")
     return not is_small and bool(_CLAUSE_END.match(text, match.end()) or _OPEN_ITEM.match(text, match.end()))
 

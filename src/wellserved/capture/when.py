@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+from wellserved.capture.spoken_time import FOLLOWS_HOUR
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 
 LAST_MINUTE: Final = time(23, 59)  # a promise for a day is kept until that day is over
@@ -20,7 +21,8 @@ DAYS_JUST_PASSED: Final = 92  # days: a date without a year that lies so near be
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WOCHENTAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAY_NAMES = (
-    r"mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|"
+    r"mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|saturday|sun(?:day)?|"
+    r"sat(?! \d+ ?[mh]| (?:with|in|on|for|there|down|behind|beside|next|through|around|alone|waiting|and|two|three|half|an)\b)|"  # sat with Ruth
     + "|".join(_WOCHENTAGE)
 )
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -40,17 +42,20 @@ NUMBER_WORDS: Final = {
 _ORDINAL_END = r"(?:st|nd|rd|th|\.)?"
 _WORD_END = r"(?![\w/’']|[.:]\d)"
 _DAY = (
-    r"(?P<plain>today|tonight|the day after tomorrow|tomorrow|yesterday|eod|eow|eom"
-    r"|end of (?:the )?(?:day|week|month|next week)|heute|morgen|übermorgen|gestern)"
+    r"(?P<plain>today|tonight|(?:the )?day after tomorrow|tomorrow|tomm?orr?ow|tmrw|tmw|yesterday|eod|eow|eom|monatsende"
+    r"|this(?= (?:morning|afternoon|evening)\b)|end of (?:the )?(?:day|week|month|next week)|heute?|morgen|übermorgen|uebermorgen|gestern)"
+    rf"|a week (?:on|from) (?P<week_on>{_WEEKDAY_NAMES})|(?P<week_after>{_WEEKDAY_NAMES})(?: week| in a week| in einer woche)"
+    r"|(?P<short>(?-i:Mo|Di|Mi|Do|Fr|Sa|So|fr))\.?(?=,? (?:früh|vormittag|mittag|nachmittag|abend|(?:um )?\d{1,2}(?:[:.]\d\d| ?uhr)))"
     rf"|next week,? (?:on )?(?P<following>{_WEEKDAY_NAMES})\.?|(?P<week>next week|nächste woche)"
-    rf"|(?P<next>next |nächste[nr]? )?(?P<weekday>{_WEEKDAY_NAMES})\.?(?P<later>,? next week|,? nächste woche)?"
+    rf"|(?P<next>next |nächste[nr]? )?(?P<weekday>{_WEEKDAY_NAMES})\.?(?P<later>,? next week|,? nächste woche| nächster woche| kommender woche)?"
     r"|(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?:T(?=\d))?"
     rf"|(?P<d1>\d{{1,2}}){_ORDINAL_END} (?:of )?(?P<m1>{_MONTH})\.?(?:,? (?P<y1>\d{{4}}))?"
     rf"|(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}}){_ORDINAL_END}(?:,? (?P<y2>\d{{4}}))?"
     r"|(?P<d3>\d{1,2})\.(?P<m3>\d{1,2})\.(?P<y3>\d{4}|\d{2})?"
     r"|(?P<d4>\d{1,2})/(?P<m4>\d{1,2})(?:/(?P<y4>\d{4}|\d{2}))?"
+    r"|(?<=the )(?P<d5>\d{1,2})(?:st|nd|rd|th)(?= ?(?:$|[,;.!?)])| (?:in the|at|for|without|with|by|from|on|and|latest|if|when|so|as|that|he|she|they|i|we)\b)"
 )
-DAY_PATTERN: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_WORD_END})", re.IGNORECASE)
+DAY_PATTERN: Final = re.compile(rf"(?:{_DAY})(?:(?-i:(?<=T))|{_WORD_END})", re.IGNORECASE)
 _WEEKDAY_JOINT = re.compile(r",? (?:the |den |der |dem )?", re.IGNORECASE)
 _LEAD_WORD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
 _DAY_AFTER = re.compile(r",? (?:on |am )?(?=\w)", re.IGNORECASE)
@@ -68,7 +73,7 @@ _NIGHT_WORDS = ("night", "nacht", "nachts", "tonight", "at night", "in the night
 _LATE_WORDS = ("evening", "abend", "abends", *_NIGHT_WORDS)
 _EARLY_WORDS = ("morning", "früh", "morgen", "morgens", "vormittag", "vormittags")
 _BEFORE_TIME = re.compile(
-    r"(?P<gap>,? ?)(?:(?P<firm>(?:at|um|@) ?)|(?:by|before|around|about|gegen|vor|bis) )?(?P<range>(?:between|from|zwischen|von) )?"
+    r"(?P<gap>,? ?)(?:noch )?(?:(?P<firm>(?:at|um|@) ?)|(?P<near>(?:by|before|after|around|about|gegen|vor|bis|ab)) )?(?P<range>(?:between|from|zwischen|von) )?"
     r"(?P<span>\d{1,2}(?::\d{2})?(?: ?[–-] ?| and | to | und | bis )(?=\d{1,2}(?![\d.])))?",
     re.IGNORECASE,
 )
@@ -78,7 +83,15 @@ _TIME = re.compile(
     rf"|(?P<clock>\d{{1,2}})(?:[.](?P<past>\d{{2}}))? ?(?:uhr|o[’']clock)){_WORD_END}",
     re.IGNORECASE,
 )
-_BARE_HOUR = re.compile(rf"(?P<bare>\d{{1,2}}){_WORD_END}(?! ?[-–%€$£°+]|,\d)(?P<last> ?(?:$|[,;.!?)]))?")
+_DOTTED = re.compile(  # at 9.30
+    rf"(?P<h24>\d{{1,2}})\.(?P<m24>[0-5]\d){_WORD_END}(?! ?(?:[-–%€$£°+]|eur|usd|gbp|chf|euros?|k\b|m\b|kg|km|mm|cm)|,\d)",
+    re.IGNORECASE,
+)
+_THINGS = re.compile(
+    r" (?:(?-i:[A-ZÄÖÜ])|\w{3,30}s\b|people|pieces|percent|prozent|stück|leute|mehr|more|k\b|kg|km|cm|mm)",
+    re.IGNORECASE,
+)
+_BARE_HOUR = re.compile(rf"(?P<bare>\d{{1,2}}(?:h(?!\w))?){_WORD_END}(?! ?[-–%€$£°+]|,\d)(?P<last> ?(?:$|[,;.!?)]))?")
 SPAN_PATTERN: Final = re.compile(
     rf"(?P<n>\d{{1,3}}|{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))}) ?"
     r"(?P<unit>minutes?|minuten?|mins?|hours?|hrs?|stunden?|std\.?|h|(?:business|working) days?|werktage?n?|arbeitstage?n?"
@@ -107,6 +120,7 @@ class DateMention:
     start: int
     end: int
     moments: tuple[tuple[date, time | None], ...]  # in order, at least one
+    names_day: bool = True  # else a time alone
 
     @property
     def day(self) -> date:
@@ -163,7 +177,7 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
         for extra_days, at in hours
         if at
     }
-    return DateMention(position, part_after.end() if part_after else end, tuple(sorted(days))) if days else None
+    return DateMention(position, part_after.end() if part_after else end, tuple(sorted(days)), False) if days else None
 
 
 def _date_of_weekday(text: str, day_match: re.Match[str]) -> re.Match[str] | None:
@@ -192,9 +206,11 @@ def _date_mention(
 ) -> DateMention | None:
     possible_days = [day for day in days if EARLIEST_DATE.year <= day.year <= LATEST_DATE.year]
     moments = [(day + timedelta(days=extra_days), at) for day in possible_days for extra_days, at in hours]
-    if any(extra_days for extra_days, _ in hours) and not standpoint.is_past:  # of two nights, the one that is not over
+    if len(moments) > 1 and not standpoint.is_past:  # of two nights, or two hours, the one that is not over
         moments = [
-            (day, at) for day, at in moments if datetime.combine(day, at or LAST_MINUTE) > standpoint.now
+            (day, at)
+            for day, at in moments
+            if day != standpoint.now.date() or datetime.combine(day, at or LAST_MINUTE) > standpoint.now
         ] or moments
     return DateMention(start, end, tuple(moments)) if moments else None
 
@@ -288,23 +304,33 @@ def _clock_times(
         return None
     if time_match := _TIME.match(text, lead.end()):
         return time_match.end(), _times(time_match)
+    dotted = _DOTTED.match(text, lead.end())
+    if dotted and (not is_alone or _day_after(text, dotted.end())):
+        return dotted.end(), _hours(int(dotted["h24"]), int(dotted["m24"]))
     bare_match = _BARE_HOUR.match(text, lead.end())
-    if bare_match is None or not 0 < int(bare_match["bare"]) < 24:
+    if bare_match is None or not 0 < (hour := int(bare_match["bare"].rstrip("hH"))) < 24:
         return None
-    is_firm = lead["firm"] or lead["range"]
+    is_of_day = (
+        not is_alone
+        and lead["near"]
+        and (FOLLOWS_HOUR.match(text, bare_match.end("bare")) or not _THINGS.match(text, bare_match.end("bare")))
+    )
+    is_firm = lead["firm"] or lead["range"] or is_of_day
     is_last = bare_match["last"] is not None and "," not in lead["gap"] and not is_alone
     end = bare_match.end("bare")
     part_after = (after_preposition or not is_alone) and _DAY_PART_AFTER.match(text, end)
     return (
-        (end, _hours(int(bare_match["bare"])))
+        (end, _hours(hour))
         if is_firm or is_last or part_after or (after_preposition and _day_after(text, end))
         else None
     )
 
 
-def _hours(hour: int) -> tuple[time, ...]:
-    """An hour without minutes and without am or pm: from 8 on as it is written, before that of the morning or the afternoon."""
-    return (time(hour),) if hour > 7 else (time(hour), time(hour + 12))
+def _hours(hour: int, minute: int = 0) -> tuple[time | None, ...]:
+    """A time without am or pm: from 8 on as it is written, before that of the morning or the afternoon."""
+    if hour > 23:
+        return ()
+    return (time(hour, minute),) if hour > 7 or not hour else (time(hour, minute), time(hour + 12, minute))
 
 
 def _times(match: re.Match[str]) -> tuple[time | None, ...]:
@@ -319,7 +345,12 @@ def _times(match: re.Match[str]) -> tuple[time | None, ...]:
         return (time(hour % 12 + 12 * is_afternoon, int(minute or 0)),) if 1 <= hour <= 12 else ()
     if hour > 23:
         return (LAST_MINUTE,) if hour == 24 and not int(minute or 0) else ()
-    return _hours(hour) if match["clock"] and hour and not minute else (time(hour, int(minute or 0)),)
+    is_written_short = (
+        match["h24"] in ("1", "2", "3", "4", "5", "6") and match[0][-1].isdecimal()
+    )  # 4:30, not 04:30 and not 4:30 Uhr
+    if is_written_short or (match["clock"] and hour and not minute):
+        return _hours(hour, int(minute or 0))
+    return (time(hour, int(minute or 0)),)
 
 
 def _days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
@@ -327,20 +358,35 @@ def _days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
     today = standpoint.now.date()
     if day_name := match["plain"]:
         return (_named_day(day_name.lower().replace("end of the", "end of"), today),)
+    if day_of_month := match["d5"]:
+        return _day_of_month(int(day_of_month), standpoint)
     if match["week"]:
         return (_monday(today) + timedelta(days=11),)  # a Friday
-    if weekday := match["following"] or match["weekday"]:
+    if weekday := match["following"] or match["weekday"] or match["short"] or match["week_on"] or match["week_after"]:
         weekday_index = _weekday_index(weekday)
         if standpoint.is_past:
             before = standpoint.before or today
             return (before - timedelta(days=(before.weekday() - weekday_index - 1) % 7 + 1),)
         if match["next"] or match["later"] or match["following"]:
             return (_monday(today) + timedelta(days=7 + weekday_index),)
-        return (today + timedelta(days=(weekday_index - today.weekday() - 1) % 7 + 1),)
+        week_later = 7 if match["week_on"] or match["week_after"] else 0
+        return (today + timedelta(days=(weekday_index - today.weekday() - 1) % 7 + 1 + week_later),)
     if iso := match["iso"]:
         year, month, day = map(int, iso.split("-"))
         return _existing_days([(year, month, day)])
     return _month_days(match, standpoint)
+
+
+def _day_of_month(day: int, standpoint: Standpoint) -> tuple[date, ...]:
+    """The next such day of a month that is not named, or the latest; none if there is no such day."""
+    today = standpoint.now.date()
+    first = today.replace(day=1)
+    months = [
+        (first.year + (first.month - 1 + ahead) // 12, (first.month - 1 + ahead) % 12 + 1) for ahead in range(-2, 3)
+    ]
+    days = _existing_days((year, month, day) for year, month in months)
+    passed_days, coming_days = [at for at in days if at <= today], [at for at in days if at >= today]
+    return tuple(passed_days[-1:] if standpoint.is_past else coming_days[:1])
 
 
 def _weekday_index(name: str) -> int:
@@ -354,16 +400,14 @@ def _weekday_index(name: str) -> int:
 
 def _named_day(word: str, today: date) -> date:
     days_ahead = {
-        "tomorrow": 1,
-        "morgen": 1,
-        "the day after tomorrow": 2,
-        "übermorgen": 2,
+        **dict.fromkeys(("tomorrow", "tomorow", "tommorow", "tommorrow", "tmrw", "tmw", "morgen"), 1),
+        **dict.fromkeys(("the day after tomorrow", "day after tomorrow", "übermorgen", "uebermorgen"), 2),
         "yesterday": -1,
         "gestern": -1,
     }
-    if word in days_ahead or word in ("today", "tonight", "eod", "end of day", "heute"):
+    if word in days_ahead or word in ("today", "tonight", "this", "eod", "end of day", "heute", "heut"):
         return today + timedelta(days=days_ahead.get(word, 0))
-    if word in ("eom", "end of month"):
+    if word in ("eom", "end of month", "monatsende"):
         return today.replace(day=calendar.monthrange(today.year, today.month)[1])
     return _monday(today) + timedelta(days=11 if "next" in word else 4)  # a Friday
 

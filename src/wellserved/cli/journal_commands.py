@@ -36,7 +36,7 @@ def _write_line(line: str, home: Path | None, user_name: str | None) -> None:
         console.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
     if proposal := propose_for(written_line.captured_line):
         console.print(
-            f"It reads like {proposal.rule.name}. To file the next one so, begin it with {proposal.word}: ",
+            f"It reads like {proposal.reading}. To file the next one so, begin it with {proposal.word}: ",
             markup=False,
             highlight=False,
         )

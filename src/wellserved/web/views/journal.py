@@ -38,7 +38,8 @@ from wellserved.web.views.overview import can_count, news_context, numbers_conte
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 MAX_SEARCH_LETTERS = 100
-USUAL_WORDS = ("missed", "promise", "complaint", "thanks")  # offered beside the one that is proposed
+USUAL_WORDS = ("missed", "promise", "complaint", "thanks")  # offered after those that a sentence may be as well
+MAX_OTHER_WORDS = 4
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -169,7 +170,8 @@ def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Jour
     )
     proposal = propose_for(captured_line)
     has_hint = proposal is None and captured_line.word == "note" and "promise" in captured_line.text.casefold()
-    other_words = [word for word in USUAL_WORDS if proposal and word != proposal.word]
+    other_words = list(dict.fromkeys((*proposal.other_words, *USUAL_WORDS)))[:MAX_OTHER_WORDS] if proposal else []
+    other_words = [word for word in other_words if proposal and word != proposal.word]
     return {"proposal": proposal, "other_words": other_words, "shown": captured_facts(captured_line), "repeats": repeats, "worth": worth, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 
