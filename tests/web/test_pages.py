@@ -78,6 +78,12 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "index.html").write_text(html.index_page(made), encoding="utf-8")
     question = MeasureQuestion((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
     (folder / "series.html").write_text(html.series_page(questions.ask_measures(samples, question)), encoding="utf-8")
+    question = MeasureQuestion(
+        (find_measure("time_to_resolution"),), by="team", granularity="week", where=(("source", "boston311"),)
+    )
+    (folder / "multiples.html").write_text(
+        html.series_page(questions.ask_measures(samples, question)), encoding="utf-8"
+    )
     for name, command in (
         ("queue", ["queue", "--within", "4h", "--handling", "30m"]),
         ("chain", ["chain", "--source", "servicenow"]),
@@ -128,7 +134,8 @@ def opened(
 
 
 NAMES = (
-    "index.html",
+    "series.html",
+    "multiples.html",
     "boston311.html",
     "servicenow.html",
     "cfpb.html",

@@ -106,7 +106,7 @@ def _label(value: float, unit: str, step: float = 1.0) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:g}"
 
 
-def _path(points: Sequence[tuple[float, float] | None]) -> str:
+def point_path(points: Sequence[tuple[float, float] | None]) -> str:
     """Straight lines between neighbours; a gap where a point is missing."""
     commands, pen = [], "M"
     for point in points:
@@ -219,7 +219,7 @@ def _points(chart: Chart, y: AxisScale, xs: Sequence[float]) -> list[str]:
     series, sides = chart.series, _signal_sides(chart)
     mark_scale = 0.6 if len(xs) > 40 else 1.0  # many points, smaller marks
     line = [(xs[index], y(float(chart.values[index]))) if chart.used[index] else None for index in range(len(xs))]
-    body = [f'<path class="data" d="{_path(line)}" fill="none" stroke="{LINE}" stroke-width="1.8"/>']
+    body = [f'<path class="data" d="{point_path(line)}" fill="none" stroke="{LINE}" stroke-width="1.8"/>']
     for index, x in enumerate(xs):
         value = float(chart.values[index])
         if not math.isfinite(value):
@@ -306,7 +306,7 @@ def draw_funnel(funnel: Funnel, frame: Frame) -> str:
                 for log_size, limit in zip(curve.log_sizes, side, strict=True)
             ]
             body.append(
-                f'<path class="limit" d="{_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
+                f'<path class="limit" d="{point_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
             )
     body.append(f'<path class="limit" d="M{frame.left} {y(funnel.overall):g}H{right}" stroke="{MUTED}"/>')
     body.append(label(right + 6, y(funnel.overall) + 4, f"all {format_percent(funnel.overall)}"))
@@ -371,7 +371,7 @@ def draw_sparkline(course: Sequence[float | None], usual: tuple[float, float] | 
     if usual:
         body += f'<rect x="0" y="{y(usual[1]):.1f}" width="{width:g}" height="{y(usual[0]) - y(usual[1]):.1f}"/>'
     points = [None if value is None else (x(position), y(value)) for position, value in enumerate(course)]
-    body += f'<path d="{_path(points)}"/>'
+    body += f'<path d="{point_path(points)}"/>'
     if (last := points[-1]) is not None:
         body += f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3"/>'
     return Markup(f'<svg class="spark" viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{body}</svg>')

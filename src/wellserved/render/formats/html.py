@@ -10,8 +10,9 @@ from markupsafe import Markup
 from wellserved.chart import CHART_KINDS, Chart
 from wellserved.measure import MEASURES, Measure, Series, series_records
 from wellserved.measure.series import SERIES_COLUMNS
-from wellserved.moments import DATE_BASES
+from wellserved.moments import DATE_BASES, NotComputable
 from wellserved.render.charts import svg
+from wellserved.render.charts.multiples import segment_pictures
 from wellserved.render.charts.svg import Picture
 from wellserved.render.formats.data import chart_rows
 from wellserved.report import Report, Table
@@ -74,24 +75,34 @@ def report_page(report: Report, layout: str = "base.html") -> str:
 
 
 def series_page(series_list: list[Series], layout: str = "base.html") -> str:
-    """Measures over periods and segments as a page of tables."""
+    """Measures over periods and segments as a page of tables, each with its segments side by side where there are several."""
     tables = [
         {
             "series": series,
+            "pictures": segment_pictures(series),
             "rows": [
                 {
                     **row,
-                    "shown": format_value(series.value[position], series.measure.unit),
+                    "shown": "–"
+                    if isinstance(series.value[position], NotComputable)
+                    else format_value(series.value[position], series.measure.unit),
                     "interval": format_interval(series.low[position], series.high[position], series.measure.unit),
                 }
                 for position, row in enumerate(series_records(series))
+                if not _is_empty(series, position)
             ],
+            "empty": sum(_is_empty(series, position) for position in range(len(series))),
         }
         for series in series_list
     ]
     return _PAGES.get_template("series.html").render(
         tables=tables, columns=SERIES_COLUMNS, anchors=DATE_BASES, layout=layout
     )
+
+
+def _is_empty(series: Series, position: int) -> bool:
+    """A period of a segment without a case, of several."""
+    return len(series) > 1 and not series.n[position] and isinstance(series.value[position], NotComputable)
 
 
 def tables_page(
