@@ -111,7 +111,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
         "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": "c/address-of-it", "public_claim_file": "c/address-of-it/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
-        "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
+        "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "journal_day": "journal/day/2026-11-20", "stop_mails": "u/stop", "resume_as": "resume/as/json",
         "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "upload": f"data/files/{sent.id}/", "problem": "problems/p1/", "decide": "problems/p1/decide",
         "system": "data/systems/rt/", "contract": f"contracts/{contract.pk}/", "new_contract": f"accounts/{account}/contract", "objective": f"objectives/{objective.pk}/",
         "business_case": f"business-cases/{case.pk}/", "sponsor_sheet": f"business-cases/{case.pk}/sheet",

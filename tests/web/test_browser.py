@@ -127,7 +127,7 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
 
 def paths(known: dict[str, str]) -> list[str]:
     """Every page that has a look of its own."""
-    plain = ["", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
+    plain = ["", "journal/", "journal/month", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
              "improvements/", "reports/", "data/", "me/", "nowhere", "numbers/", "search?q=acme", "claims/", "explore/queue/", "explore/chain/"]  # fmt: skip
     return [
         *plain,

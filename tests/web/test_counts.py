@@ -21,7 +21,7 @@ from wellserved.store.models import Person
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 MOST = {
-    "": 14, "journal/": 5, "promises/": 10, "failures/": 9, "customers/": 8, "accounts/": 8, "measures/": 3, "reports/": 3, "data/": 3, "me/": 8,
+    "": 14, "journal/": 5, "journal/month": 5, "promises/": 10, "failures/": 9, "customers/": 8, "accounts/": 8, "measures/": 3, "reports/": 3, "data/": 3, "me/": 8,
     "entry": 6, "shared": 10, "customer": 10, "week": 16, "measure": 3, "cases": 8,
 }  # fmt: skip
 

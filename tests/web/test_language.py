@@ -19,7 +19,7 @@ from wellserved.store.models import Person
 from wellserved.web import translations
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
-PAGES = ("", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
+PAGES = ("", "journal/", "journal/month", "journal_day", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
          "improvements/", "reports/", "data/", "data/systems/", "system", "me/", "people/", "audit/", "nowhere", "entry", "share", "shared", "customer", "account", "week", "person",
          "contracts/", "contract", "prompt", "pulse/", "me/days", "objectives/", "objective", "business-cases/", "business-cases/new", "business_case", "house/", "accounts/risk")  # fmt: skip
 WRITTEN = (

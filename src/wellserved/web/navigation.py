@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_noop
 
 from wellserved.capture import MAX_ENTRY_LETTERS
@@ -54,13 +56,27 @@ def pages_of(scope: AccessScope) -> list[NavigationPage]:
     return [page for page in PAGES if has_permission(scope.person, page.permission)]
 
 
+def _page_around(path: str, pages: list[NavigationPage]) -> str:
+    """The page that an address is, or belongs to: /journal/month to the journal; empty: to none."""
+    addresses = {_address_of(page.name): page.name for page in pages}
+    parents = [address for address in addresses if path.startswith(address) and (address != "/" or path == "/")]
+    return addresses[max(parents, key=len)] if parents else ""
+
+
+@lru_cache(maxsize=64)
+def _address_of(name: str) -> str:
+    return reverse(name)
+
+
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """What the frame of every page shows."""
     scope: AccessScope | None = getattr(request, "scope", None)
     pages = pages_of(scope) if scope else []
+    here = _page_around(request.path, pages)
     return {
         "ways": [(group, list(members)) for group, members in groupby(pages, key=lambda page: page.group)],
-        "here": request.resolver_match.url_name if request.resolver_match else "",
+        "here": here,
+        "is_itself": bool(request.resolver_match and request.resolver_match.url_name == here),
         "zone": settings.TIME_ZONE,
         "scope": scope,
         "longest": MAX_ENTRY_LETTERS,
