@@ -25,6 +25,7 @@ from wellserved.actions.filter_choices import SPAN_NAMES
 from wellserved.actions.uploads import Step
 from wellserved.capture import ENTRY_WORDS, RATINGS, SEVERITIES, SHOWN_FIELDS
 from wellserved.capture.promise import Fate
+from wellserved.capture.sentence import READINGS
 from wellserved.chart import CHART_KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.claim.check import STATE_WORDS
@@ -186,7 +187,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *LENGTH_UNITS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
+        *READINGS.values(), *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *LENGTH_UNITS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time
+from functools import lru_cache
 from itertools import count
 from typing import Any, ClassVar
 
@@ -13,7 +14,9 @@ from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.dates import WEEKDAYS
+from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.actions.live_sources import LiveSource
@@ -229,6 +232,17 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         labels: ClassVar = {"team": _("Team")}
         widgets: ClassVar = {"since": DateInput()}
+
+
+def empty_account_form() -> SafeString:
+    """The form of a new account, the same for everybody who reads a language as long as the teams are the same."""
+    return _empty_account_form(get_language() or "", tuple(Team.objects.values_list("pk", "name")))
+
+
+@lru_cache(maxsize=8)
+def _empty_account_form(language: str, _teams: tuple[tuple[int, str], ...]) -> SafeString:
+    with override(language):
+        return AccountForm().render()
 
 
 class MergeForm(forms.Form):

@@ -25,7 +25,7 @@ from wellserved.value.contracts import due_decisions
 from wellserved.value.trust import AccountTrust, TrustReason, fold_name
 from wellserved.web.access_middleware import required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records, known_answer
-from wellserved.web.forms import AccountForm
+from wellserved.web.forms import AccountForm, empty_account_form
 from wellserved.web.plan_forms import empty_contract_form
 from wellserved.web.views.contracts import contract_context
 
@@ -93,7 +93,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     context = {
         "rows": [row_context(scope, row) for row in matching_rows[:MAX_ACCOUNTS_SHOWN]],
         "hidden": max(len(matching_rows) - MAX_ACCOUNTS_SHOWN, 0), "q": search_text, "is_lead": not scope.exact,
-        "form": form,
+        "form": form if form.is_bound else empty_account_form() if may_change else "",
         "at_risk": len(at_risk),
         "stake": show_total(scope, yearly_figures(at_risk)),
         "total": show_total(scope, yearly_figures(row for row in rows if not row.has_left)),
