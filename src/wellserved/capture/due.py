@@ -15,24 +15,30 @@ _SPAN_START = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECAS
 _UNTIL = ("until", "till", "bis")
 NO_LONGER_REACH: Final = 24  # letters before a day
 _NO_LONGER = re.compile(
-    r"\b(?:from|instead of|in place of|in lieu of|rather than|not|meant for|planned for|was for|von|vom|statt|anstatt|nicht)(?: the| on| am| this)? $",
+    r"\b(?:from|instead of|in place of|in lieu of|rather than|not|no longer|meant for|planned for|was for|von|vom|statt|anstatt|nicht)"
+    r"(?: (?:the|on|am|this|wie (?:geplant|versprochen|zugesagt|vereinbart))){0,2} $",
     re.IGNORECASE,
 )  # before a day that is no longer meant
 _LASTED = re.compile(
-    r"\b(?:no|not|without|nobody|wait\w{0,3}|sat|stood|lay|lag|stand|open|offen|closed|down|off|ohne|kein\w{0,2})\b[^,;.]{0,40}$",
+    r"\b(?:no|not|without|nobody|wait\w{0,3}|sat|stood|lay|lag|closed|down|off|ohne|kein\w{0,2})\b[^,;.]{0,40}$",
     re.IGNORECASE,
 )
+_NOT_AFTER = re.compile(r" (?:not|nicht)\b", re.IGNORECASE)
+_THIS_PART = re.compile(r"this (?:morning|afternoon|evening)\b", re.IGNORECASE)
 _WORD = re.compile(r"(?<![\w.,/:€$£#@+-])\w")
 
 
 def read_due(text: str, standpoint: Standpoint, is_put_off: bool = False) -> datetime | CaptureQuestion | None:
     """The local time until which something is promised, as a line's words say it; a question where it is not clear.
 
-    `is_put_off`: another time was agreed, so that the latest day counts of those that are not named as the one before.
+    `is_put_off`: another time was agreed, so that, where no such word says it, the latest day counts of those that are not named
+    as the one before.
     """
+    if due := _due_after_word(text, standpoint, is_put_off):
+        return due
     if is_put_off and (new_mentions := list(_mentions_of_days(text, standpoint))):
         return _due_of(text, max(new_mentions, key=lambda mention: mention.day))
-    return _due_after_word(text, standpoint) or (None if standpoint.is_past else _first_due(text, standpoint))
+    return None if standpoint.is_past else _first_due(text, standpoint)
 
 
 def date_question(text: str, mention: DateMention) -> CaptureQuestion | None:
@@ -48,7 +54,7 @@ def _due_of(text: str, mention: DateMention) -> datetime | CaptureQuestion:
     return date_question(text, mention) or mention.latest()
 
 
-def _due_after_word(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion | None:
+def _due_after_word(text: str, standpoint: Standpoint, is_put_off: bool) -> datetime | CaptureQuestion | None:
     """By what follows "by" and the like, or "in" with a length of time; of a failure, by what it had been due."""
     openings = [
         (match.start(), False, match.end())
@@ -65,12 +71,9 @@ def _due_after_word(text: str, standpoint: Standpoint) -> datetime | CaptureQues
             readings = tuple(f"{unambiguous_date(instant.date())} {instant:%H:%M}" for instant in instants)
             return instants[0] if len(instants) == 1 else CaptureQuestion(text[position:end], position, readings)
         if not is_span and (mention := read_when(text, position, standpoint, after_preposition=True)):
-            if (
-                standpoint.is_past
-                and mention.day == standpoint.now.date()
-                and text[start:].casefold().startswith(_UNTIL)
-            ):
-                continue  # it went on until today
+            goes_on_today = mention.day == standpoint.now.date() and text[start:].casefold().startswith(_UNTIL)
+            if goes_on_today and (standpoint.is_past or (is_put_off and _NOT_AFTER.match(text, mention.end))):
+                continue  # it went on until today, or cannot be done until today
             day_mention = None if mention.names_day else _mention_around(text, start, mention.end, standpoint)
             return _due_of(text, day_mention or mention)
     return None
@@ -95,27 +98,27 @@ def _mentions_of_days(text: str, standpoint: Standpoint) -> Iterator[DateMention
     """Every day of a text that is not said to be no longer meant, in order."""
     end = 0
     for match in _WORD.finditer(text):
-        if match.start() < end or _is_no_longer_meant(text, match.start()):
+        if match.start() < end:
             continue
         if (mention := read_when(text, match.start(), standpoint)) and mention.names_day:
             end = mention.end
-            yield mention
+            if not _is_no_longer_meant(text, match.start()):
+                yield mention
 
 
 def _first_due(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion | None:
-    """By the first day or time of the text that is not over."""
+    """By the first day or time of the text; this morning, where that is over, is when it was said."""
+    end = 0
     for match in _WORD.finditer(text):
-        if _is_no_longer_meant(text, match.start()):
+        if match.start() < end or _is_no_longer_meant(text, match.start()):
             continue
-        if (mention := read_when(text, match.start(), standpoint)) and not _is_over(mention, standpoint):
+        if mention := read_when(text, match.start(), standpoint):
+            if _THIS_PART.match(text, mention.start) and mention.latest() < standpoint.now:
+                end = mention.end
+                continue
             return _due_of(text, mention)
     return None
 
 
 def _is_no_longer_meant(text: str, position: int) -> bool:
     return _NO_LONGER.search(text[max(0, position - NO_LONGER_REACH) : position]) is not None
-
-
-def _is_over(mention: DateMention, standpoint: Standpoint) -> bool:
-    """A time of today that has passed is when it was said, not when it is due."""
-    return not mention.readings and mention.day == standpoint.now.date() and mention.latest() < standpoint.now

@@ -55,34 +55,40 @@ _MANY = (  # of these there are so many
     r"|mile|km|kilometre|view|follower|video|screen|monitor|resolution|hour|page|letter|order|member|student|nutzer|kunde|leute|mensch|zeile|stück|wörter|seite"
 )
 _THINGS_AFTER = re.compile(rf"[ -](?:\S{{1,20}} )?(?:{_MANY})\w{{0,3}}\b", re.IGNORECASE)
-_PLURAL_AFTER = re.compile(
-    r" (?:\w{1,20} )?(?!sales|costs|losses|less|was|this|its|plus|expenses|damages|across|towards)\w{3,30}s\b(?!['’])",
-    re.IGNORECASE,
-)
 _PAID = (
-    r"refund(?:ed|ing|s)?|credit(?:ed|ing|s)?|reimburs\w{1,4}|knock(?:ed|ing)?|wr(?:ote|itten) off|write off|paid|pay|pays|paying|charged|billed|fined|waived?"
-    r"|(?:fee|fine|deposit|charge|invoice|bill|voucher|refund|credit|penalty|discount|tip) (?:of|for|over)"
-    r"|erstattet|gutgeschrieben|bezahlt|zahlt|gezahlt|berechnet|gekostet|(?:gebühr|rechnung|gutschrift|strafe|kaution) (?:von|über)"
+    r"refund(?:ed|ing|s)?|credit(?:ed|ing|s)?|reimburs\w{1,4}|knock(?:ed|ing)?|wr(?:ote|itten) off|write off|paid|paying|waived|charged|fined"
+    r"|erstattet|gutgeschrieben|bezahlt|gezahlt|(?:fee|fine|deposit|voucher|refund|credit|penalty|discount|tip) of"
 )
-_SUM = r"(?P<n>\d{1,3}(?:[.,]\d{3}){1,4}(?:[.,]\d{2})?|\d{1,6}(?:[.,]\d{2})?)"
+_SUM = r"(?P<n>\d{1,3}(?:[.,]\d{3}){1,4}(?:[.,]\d{2})?|\d{2,6}(?:[.,]\d{2})?|\d[.,]\d{2})"
 _PAID_SUM = re.compile(  # refunded 90 to Mr Haddad
     rf"\b(?:{_PAID}) (?:(?:the|him|her|them|us|about|around|over|rund|ca\.?|genau) ){{0,2}}{_SUM}{_NUMBER_END}"
-    r"(?= ?(?:$|[,;.!?)])| (?:to|for|back|off|in|out|more|less|and|on|from|as|extra|too|instead|again|zu|zurück|für|mehr|weniger|a|an|the|of|per|pro|und|auf|an|statt)\b)",
+    r"(?= ?(?:$|[,;.!?)])| (?:to|for|back|off|instead|again|was|is|zurück|für|an)\b)",
     re.IGNORECASE,
 )
-_SUM_BACK = re.compile(
-    rf"(?<![\w.,'’:/#-])(?=\d\d|\d[.,])(?:{_SUM}) (?:off|back|refunded|too much|too little|zu viel|zu wenig|zurück|erstattet|gutgeschrieben)\b",
+_SUM_BACK = re.compile(  # 40 off, 600 back on her card
+    rf"(?<![\w.,'’:/#-]){_SUM} (?:off|back|refunded|too much|too little|zu viel|zu wenig|zurück|erstattet|gutgeschrieben)\b"
+    r"(?! (?:from|in|the list|today|at|on (?:holiday|leave|site)|geliefert|bestellt|gezählt|gebucht|delivered|ordered|counted))",
     re.IGNORECASE,
 )
-_PRICE = re.compile(
-    r"(?<![\w.,'’:/#-])(?<!at )(?<!um )(?<!by )(?<!bis )(?<!vor )(?P<n>\d{1,6}[.,]\d{2})(?![\w]|[.,'’:/]\d| ?(?:uhr|today|tomorrow|am|pm|%))",
+_PRICE = re.compile(  # 4,90 and 148.20, which are no date and no time of day
+    r"(?<![\w.,'’:/#-])(?P<n>\d{1,6},\d{2}|\d{1,6}\.[6-9]\d|(?:3[2-9]|[4-9]\d|\d{3,6})\.\d{2})(?![\w]|[.,'’:/]\d| ?(?:uhr|am|pm|%|points?|punkte)\b)",
+    re.IGNORECASE,
+)
+_PRICE_OF = re.compile(  # the 8.50 redelivery fee
+    r"(?<![\w.,'’:/#-])(?P<n>\d{1,6}\.\d{2}) (?:\w{1,20} )?(?:fees?|charges?|fines?|deposit|refund|voucher|surcharge|gebühr|gutschein)\b",
     re.IGNORECASE,
 )
 _MONEY_WORD = re.compile(
-    r"\b(?:refund\w{0,3}|credit\w{0,3}|fees?|charge[ds]?|paid|pay|invoices?|bills?|fines?|deposit|voucher|discount|price|money|cash|cost\w{0,2}"
+    r"\b(?:refund\w{0,3}|credit (?:note|ed)|credited|fees?|charge[ds]?|paid|invoices?|bills?|fines?|deposit|voucher|discount|prices?|money|cash|costs?"
     r"|\w{0,30}(?:gebühr|kosten|rechnung|preis|geld|gutschrift|gutschein)\w{0,2}|erstatt\w{1,3}|(?:aus)?gezahlt|bezahlt|zahlt)\b",
     re.IGNORECASE,
 )
+_WORTH_WORD = re.compile(  # in a line with which 12k is money
+    rf"\b(?:{_WORTH}|budget\w{{0,2}}|quote[ds]?|pay\w{{0,2}}|paid|turnover|invest\w{{0,4}}|loan|rent|salary|salar\w{{2,3}}|savings?|saved|saves|under budget|owe[ds]?|euros?"
+    r"|billed|grant|subsidy|fine|fee|deposit|funding|profit|margin|missing|overdraft|pension|mortgage|cheque|kredit|gehalt|miete)s?\b",
+    re.IGNORECASE,
+)
+_POUND_OF = ("pound", "pounds")
 _CLAUSE_END = re.compile(r" ?(?:$|[,;.!?)])")
 _OPEN_ITEM = re.compile(r" (?:in (?:open|unpaid|outstanding)|bis|by|until|for the|für)\b", re.IGNORECASE)
 _PLAIN_COST = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]})? cost\b", re.IGNORECASE)
@@ -103,29 +109,34 @@ _REACH = 40  # letters before an amount that say what it is
 
 def read_money(text: str) -> tuple[float | None, str | None, tuple[CaptureQuestion, ...]]:
     """The first amount of a line and its currency; or what is to be asked about it."""
+    names_money = _MONEY_WORD.search(text) is not None
     for match in _MONEY.finditer(text):
+        if (match["after"] or "").lower() in _POUND_OF and not names_money:
+            continue  # of weight
         if (question := _unclear_amount(text, match)) is not None:
             return None, None, (question,)
         unit = (match["sign"] or match["code"] or match["after"]).lower()
         return _amount(match["a"] or match["b"], match["x"] or match["y"]), _SIGNS.get(unit, unit.upper()), ()
+    names_worth = _WORTH_WORD.search(text) is not None
     for match in (*_PLAIN_COST.finditer(text), *_LARGE_NUMBER.finditer(text)):
-        if match.re is _PLAIN_COST or _is_money(text, match):
+        if match.re is _PLAIN_COST or _is_money(text, match, names_worth):
             return _amount(match["n"], match["x"]), None, ()
     return _plain_sum(text), None, ()
 
 
 def _plain_sum(text: str) -> float | None:
     """A number alone that words around it say was paid: refunded 90, 40 off, and 28.80 in a line about a refund."""
-    match = _PAID_SUM.search(text) or _SUM_BACK.search(text)
+    match = _PAID_SUM.search(text) or _PRICE_OF.search(text)
     if match is None and _MONEY_WORD.search(text):
-        match = _PRICE.search(text)
-    if (
-        match is None
-        or _THINGS_AFTER.match(text, match.end())
-        or _LABEL.search(text[max(0, match.start() - _REACH) : match.start()])
-    ):
+        match = _SUM_BACK.search(text) or _PRICE.search(text)
+    if match is None or _THINGS_AFTER.match(text, match.end()) or _is_year(match["n"]):
         return None
-    return _amount(match["n"], None)
+    is_labelled = _LABEL.search(text[max(0, match.start("n") - _REACH) : match.start("n")])
+    return None if is_labelled else _amount(match["n"], None)
+
+
+def _is_year(number_text: str) -> bool:
+    return len(number_text) == 4 and number_text.isdecimal() and 1900 <= int(number_text) < 2100
 
 
 def amount_spans(text: str) -> list[tuple[int, int]]:
@@ -133,16 +144,15 @@ def amount_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _MONEY.finditer(text)]
 
 
-def _is_money(text: str, match: re.Match[str]) -> bool:
-    """A large number without a currency is one of money beside a word that says so; 1,2 Mio also by itself."""
+def _is_money(text: str, match: re.Match[str], names_worth: bool) -> bool:
+    """A large number without a currency is one of money beside a word that says so; 12k in a line that speaks of money, 1,2 Mio
+    also by itself."""
     before = text[max(0, match.start() - _REACH) : match.start()]
     if _WORTH_BEFORE.search(before) or _WORTH_AFTER.match(text, match.end()):
         return True
     if match["x"] == "k":  # 12k by itself is money, unless it counts something
-        is_other = (
-            _THINGS_AFTER.match(text, match.end()) or _PLURAL_AFTER.match(text, match.end()) or _LABEL.search(before)
-        )
-        return not is_other and match["n"] != "401"
+        is_other = _THINGS_AFTER.match(text, match.end()) or _LABEL.search(before)
+        return not is_other and match["n"] != "401" and names_worth
     is_small = match["x"].lower().rstrip(".") in ("k", "tsd", "thousand")
     return not is_small and bool(_CLAUSE_END.match(text, match.end()) or _OPEN_ITEM.match(text, match.end()))
 

@@ -45,7 +45,7 @@ _DAY = (
     r"(?P<plain>today|tonight|(?:the )?day after tomorrow|tomorrow|tomm?orr?ow|tmrw|tmw|yesterday|eod|eow|eom|monatsende"
     r"|this(?= (?:morning|afternoon|evening)\b)|end of (?:the )?(?:day|week|month|next week)|heute?|morgen|übermorgen|uebermorgen|gestern)"
     rf"|a week (?:on|from) (?P<week_on>{_WEEKDAY_NAMES})|(?P<week_after>{_WEEKDAY_NAMES})(?: week| in a week| in einer woche)"
-    r"|(?P<short>(?-i:Mo|Di|Mi|Do|Fr|Sa|So|fr))\.?(?=,? (?:früh|vormittag|mittag|nachmittag|abend|(?:um )?\d{1,2}(?:[:.]\d\d| ?uhr)))"
+    r"|(?<!Frau )(?<!Herr )(?P<short>(?-i:Mo|Di|Mi|Do|Fr|Sa|So|fr))\.?(?=,? (?:früh|vormittag|mittag|nachmittag|abend|(?:um )?\d{1,2}(?:[:.]\d\d)? ?uhr\b))"
     rf"|next week,? (?:on )?(?P<following>{_WEEKDAY_NAMES})\.?|(?P<week>next week|nächste woche)"
     rf"|(?P<next>next |nächste[nr]? )?(?P<weekday>{_WEEKDAY_NAMES})\.?(?P<later>,? next week|,? nächste woche| nächster woche| kommender woche)?"
     r"|(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?:T(?=\d))?"
@@ -53,7 +53,7 @@ _DAY = (
     rf"|(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}}){_ORDINAL_END}(?:,? (?P<y2>\d{{4}}))?"
     r"|(?P<d3>\d{1,2})\.(?P<m3>\d{1,2})\.(?P<y3>\d{4}|\d{2})?"
     r"|(?P<d4>\d{1,2})/(?P<m4>\d{1,2})(?:/(?P<y4>\d{4}|\d{2}))?"
-    r"|(?<=the )(?P<d5>\d{1,2})(?:st|nd|rd|th)(?= ?(?:$|[,;.!?)])| (?:in the|at|for|without|with|by|from|on|and|latest|if|when|so|as|that|he|she|they|i|we)\b)"
+    r"|(?:(?<=on the )|(?<=by the )|(?<=until the )|(?<=before the ))(?P<d5>\d{1,2})(?:st|nd|rd|th)(?= ?(?:$|[,;.!?)])| (?:in the|at|for|without|with|by|from|on|and|latest|if|when|so|as|that|he|she|they|i|we)\b)"
 )
 DAY_PATTERN: Final = re.compile(rf"(?:{_DAY})(?:(?-i:(?<=T))|{_WORD_END})", re.IGNORECASE)
 _WEEKDAY_JOINT = re.compile(r",? (?:the |den |der |dem )?", re.IGNORECASE)
@@ -77,8 +77,12 @@ _BEFORE_TIME = re.compile(
     r"(?P<span>\d{1,2}(?::\d{2})?(?: ?[–-] ?| and | to | und | bis )(?=\d{1,2}(?![\d.])))?",
     re.IGNORECASE,
 )
+_A_M = (  # and no German am: um vier am Freitag
+    r"a\.?m\.?(?!(?<=am) (?:mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|vormittag|nachmittag|abend"
+    r"|morgen|mittag|telefon|tag|tresen|empfang|\d))"
+)
 _TIME = re.compile(
-    r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>[ap]\.?m\.?)"
+    rf"(?:(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d{{2}}))? ?(?P<half>{_A_M}|p\.?m\.?)"
     r"|(?P<h24>\d{1,2}):(?P<m24>\d{2})(?: ?uhr| ?h)?|(?P<named>noon|midnight|mittag|mitternacht)"
     rf"|(?P<clock>\d{{1,2}})(?:[.](?P<past>\d{{2}}))? ?(?:uhr|o[’']clock)){_WORD_END}",
     re.IGNORECASE,
@@ -305,17 +309,17 @@ def _clock_times(
     if time_match := _TIME.match(text, lead.end()):
         return time_match.end(), _times(time_match)
     dotted = _DOTTED.match(text, lead.end())
-    if dotted and (not is_alone or _day_after(text, dotted.end())):
+    is_clock = lead["firm"] or (lead["near"] and lead["near"].lower() not in ("by", "about", "around"))
+    is_thing = dotted is None or _THINGS.match(text, dotted.end())
+    if dotted and is_clock and not is_thing and (not is_alone or _day_after(text, dotted.end())):
         return dotted.end(), _hours(int(dotted["h24"]), int(dotted["m24"]))
     bare_match = _BARE_HOUR.match(text, lead.end())
     if bare_match is None or not 0 < (hour := int(bare_match["bare"].rstrip("hH"))) < 24:
         return None
-    is_of_day = (
-        not is_alone
-        and lead["near"]
-        and (FOLLOWS_HOUR.match(text, bare_match.end("bare")) or not _THINGS.match(text, bare_match.end("bare")))
-    )
+    is_of_day = not is_alone and lead["near"] and FOLLOWS_HOUR.match(text, bare_match.end("bare"))
     is_firm = lead["firm"] or lead["range"] or is_of_day
+    if bare_match["bare"].endswith(("h", "H")) and not (lead["firm"] or lead["near"]):
+        return None  # Friday 12h: twelve hours of work
     is_last = bare_match["last"] is not None and "," not in lead["gap"] and not is_alone
     end = bare_match.end("bare")
     part_after = (after_preposition or not is_alone) and _DAY_PART_AFTER.match(text, end)
