@@ -106,6 +106,32 @@ def test_one_that_became_rarer_with_the_work_that_brings_it_is_not(tmp_path: Pat
     assert "60% of the work came from elsewhere" in check.words
 
 
+def test_a_service_that_is_mostly_the_problem_tells_nothing(tmp_path: Path) -> None:
+    """Nine in ten cases of a service are damaged pumps, before and after; that service alone became rarer."""
+    chance, path = random.Random(6), tmp_path / "desk.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "asked", "resolved", "category", "service"])
+        for number in range(14 * 630):
+            day = date(2025, 1, 6) + timedelta(days=number // 14)
+            asked = datetime(day.year, day.month, day.day, 8 + number % 9, tzinfo=UTC)
+            is_parts = chance.random() < (0.1 if day >= CHANGE else 0.5)
+            category = "Damaged pump" if chance.random() < (0.9 if is_parts else 0.05) else "Invoice"
+            resolved = asked + timedelta(hours=5)
+            writer.writerow(
+                [number, asked.isoformat(), resolved.isoformat(), category, "parts" if is_parts else "repair"]
+            )
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    import_file(workspace, path, parse_mapping(MAPPING, "desk"), datetime(2026, 10, 1, tzinfo=UTC))
+    foam = Improvement("foam", "Foam corners in every box", str(CHANGE), "problem_share", about="category=Damaged pump")
+    declare_improvement(workspace, foam, datetime(2026, 2, 20, tzinfo=UTC))
+    proof, _ = prove_improvement(workspace, "foam")
+    (check,) = (check for check in proof.verdict.checks if check.name == "mix by service")
+    assert check.passed is None
+    assert "most cases of parts are of the very kind" in check.words
+    assert proof.headline != "improved"
+
+
 def test_two_spans_of_a_problem_name_no_cause_and_the_evidence_can_be_made_again(tmp_path: Path) -> None:
     workspace = desk(tmp_path, 0.04)
     draft = draft_from_measure(workspace, "problem_share", CHANGE, about="category=Damaged pump")

@@ -6,7 +6,7 @@ import csv
 import json
 import random
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from tests.listen.corpus import messages
 from tests.listen.house import add, desk
 from wellserved.actions.claim_drafts import draft_from_improvement
-from wellserved.actions.claim_evidence import remake_evidence
+from wellserved.actions.claim_evidence import remake_evidence, require_unchanged
 from wellserved.actions.imports import import_file
 from wellserved.actions.improvements import declare_improvement, prove_improvement
 from wellserved.actions.listening import decide_about, listen_anew
@@ -217,6 +217,8 @@ def test_a_problem_becomes_an_improvement_and_its_verdict_is_the_truth(
         assert re.match(r"Reduced the share of cases about “[^”]+” from \d+-\d+% to ", claim.sentences["full"])
         remade = remake_evidence(workspace, claim.recipe, claim.secret)
         assert remade.root == evidence_root(claim.rows, claim.secret)
+        issued = datetime.now(UTC) - timedelta(seconds=2)
+        require_unchanged(workspace, claim.recipe, datetime.now(UTC))
         other = next(
             size.label.split()[0]
             for size in overview(workspace, "problem", MeasureQuestion(()), Cost()).sizes
@@ -228,6 +230,8 @@ def test_a_problem_becomes_an_improvement_and_its_verdict_is_the_truth(
         with pytest.raises(ClaimRefusedError, match="decided about"):
             draft_from_improvement(workspace, "packing", "owner")
         assert remake_evidence(workspace, claim.recipe, claim.secret).root != remade.root
+        with pytest.raises(ClaimRefusedError, match="decided about since it was signed"):
+            require_unchanged(workspace, claim.recipe, issued)
 
 
 CORRECTIONS = """name = "files"

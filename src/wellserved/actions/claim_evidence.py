@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from wellserved import improvement
 from wellserved.actions.open_cases import open_case_table, opening_hours
-from wellserved.actions.problem_cases import with_problems
+from wellserved.actions.problem_cases import decisions_since, with_problems
 from wellserved.claim.draft import ClaimRecipe, evidence_root, recipe_rows, recipe_values
 from wellserved.claim.evidence import EvidenceRow, cases_as_of
 from wellserved.claim.verdict import declaration_digest
@@ -16,6 +17,7 @@ from wellserved.errors import ClaimRefusedError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.measure.period_keys import period_key_sql
+from wellserved.moments import PROBLEM
 from wellserved.storage.workspace import Workspace
 
 
@@ -53,8 +55,9 @@ def remake_evidence(
     return RemadeEvidence(evidence_root(rows, secret), recipe_values(recipe, rows), rows if with_rows else ())
 
 
-def require_unchanged(workspace: Workspace, recipe: ClaimRecipe) -> None:
-    """Raise where the declaration, the definition, the zone or the opening hours are others than when it was signed."""
+def require_unchanged(workspace: Workspace, recipe: ClaimRecipe, issued: datetime) -> None:
+    """Raise where the declaration, the definition, the zone or the opening hours are others than when it was signed, or where
+    people decided since what counts as the problem that it is about."""
     measure, advice = find_measure(recipe.measure), "Sign the claim anew."
     if measure.version != recipe.version:
         raise ClaimRefusedError(f"{measure.name} is defined anew.", advice)
@@ -62,6 +65,9 @@ def require_unchanged(workspace: Workspace, recipe: ClaimRecipe) -> None:
         raise ClaimRefusedError(f"The time zone is now {workspace.zone}.", advice)
     if measure.clock == "business" and recipe.hours != opening_hours(workspace).fingerprint:
         raise ClaimRefusedError("The opening hours were changed.", advice)
+    problem = recipe.about or next((value for column, value in recipe.where if column == PROBLEM), "")
+    if decisions_since(workspace, problem, issued.astimezone(UTC).isoformat(timespec="seconds")):
+        raise ClaimRefusedError("What counts as this problem was decided about since it was signed.", advice)
     if not recipe.improvement:
         return
     records = {record.improvement.name: record for record in improvement.list_records(workspace)}

@@ -65,7 +65,7 @@ def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> byte
     if isinstance(recipe, CountedRecipe):
         rows = count_again(workspace, person, recipe, secret)
     else:
-        require_unchanged(workspace, recipe)
+        require_unchanged(workspace, recipe, claim.issued)
         rows = remake_evidence(workspace, recipe, secret, with_rows=True).rows
     if evidence_root(rows, secret) != opened(claim).evidence_root:
         raise RequestError(

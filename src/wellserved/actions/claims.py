@@ -151,7 +151,7 @@ def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence, 
         root = evidence_root(count_again(workspace, claim.owner, recipe, secret), secret)
         return "" if root == opened(claim).evidence_root else "what it counts was changed or withdrawn"
     try:
-        require_unchanged(workspace, recipe)
+        require_unchanged(workspace, recipe, claim.issued)
         if claim.log_version == version and (claim.state == "current" or claim.reason.startswith(_CHANGED_RECORDS)):
             return claim.reason
         evidence = remake(workspace, recipe, bytes.fromhex(claim.secret))

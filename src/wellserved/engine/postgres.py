@@ -12,7 +12,7 @@ import pyarrow.csv as pc
 import pyarrow.dataset as ds
 
 from wellserved.engine import convert_parameters
-from wellserved.errors import RequestError
+from wellserved.errors import RequestError, StorageError
 
 _LITERAL = r"'(?:''|[^'])*'"
 
@@ -36,7 +36,7 @@ class Postgres:
         try:
             self._db: Any = psycopg.connect(url, autocommit=True)
         except psycopg.Error as error:
-            raise RequestError(
+            raise StorageError(
                 f"PostgreSQL does not answer: {str(error).strip()}", "Check the address in WELLSERVED_ENGINE."
             ) from error
 

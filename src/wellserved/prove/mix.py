@@ -19,6 +19,7 @@ from wellserved.prove.wait_series import PackedDurations, packed_waits, wait_lev
 from wellserved.prove.window import AnalysisWindow, CaseFilter
 
 FEWEST_GROUP_CASES = 20  # cases before the change that make a group of its own
+LEAST_GROUP_SHARE = 0.02  # of the cases before: a group of fewer explains nothing
 GroupTotals = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size
 GroupWaits = dict[tuple[date, str | None], PackedDurations]  # period's start and group -> its waits
 
@@ -52,6 +53,8 @@ def mix_as_before(
         numbers = _totals_and_sizes(answer_question(case_table, question)[counted_measure.name])
         if measure.counts_a_kind:
             numbers = {key: (total, n - total) for key, (total, n) in numbers.items()}
+            if (group := _group_of_the_kind(numbers, series)) is not None:
+                return MixAdjustment(None, 0.0, f"most cases of {group} are of the very kind that is counted")
     rows, total, size = _by_group(numbers, series, measure.counts_a_kind)
     early_sizes, late_sizes = size[:, : series.before].sum(axis=1), size[:, series.before :].sum(axis=1)
     if len(size) < 2 or not early_sizes.sum() or not late_sizes.sum():
@@ -60,13 +63,33 @@ def mix_as_before(
     moved_share = float(np.abs(share - late_sizes / late_sizes.sum()).sum() / 2)
     if measure.kind == "wait":
         return _weigh_waits(window, series, measure, waits, rows, share, size, moved_share)
-    has_cases = size > 0
+    has_cases = size + total > 0 if measure.counts_a_kind else size > 0
     weight = (share[:, None] * has_cases).sum(axis=0)
-    rate = np.where(has_cases, total / np.where(has_cases, size, 1), 0.0)
+    # for each of few others: x/(n - x + 1) is p/(1 - p) on average, but for p to the power of n
+    others = size + 1 if measure.counts_a_kind else np.where(has_cases, size, 1)
+    rate = np.where(has_cases, total / others, 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
     if measure.counts_a_kind:  # so many for each of the others
         level = level / (1 + level)
     return MixAdjustment(replace(series.model_input, total=level * series.model_input.size), moved_share)
+
+
+def _group_of_the_kind(numbers: GroupTotals, series: PeriodSeries) -> str | None:
+    """A group that holds a part of the work worth speaking of, most of it of the kind that is counted, but not all: whether fewer of
+    it came, or fewer of the kind in it, nobody can tell. One that is that kind alone is another name for it."""
+    early_starts = {period.start for period in series.periods[: series.before]}
+    totals, others = dict[str | None, float](), dict[str | None, float]()
+    for (start, segment), (total, other) in numbers.items():
+        if start in early_starts:
+            totals[segment] = totals.get(segment, 0.0) + total
+            others[segment] = others.get(segment, 0.0) + other
+    least_cases = LEAST_GROUP_SHARE * (sum(totals.values()) + sum(others.values()))
+    mixed_groups = [
+        segment
+        for segment, other in others.items()
+        if totals[segment] > other > 0 and totals[segment] + other >= least_cases
+    ]
+    return (mixed_groups[0] or "none") if mixed_groups else None
 
 
 def _weigh_waits(
