@@ -53,7 +53,22 @@ def test_a_gap_stays_a_gap_and_a_segment_without_a_course_is_left_out() -> None:
     first, second = re.findall(r'class="data" d="([^"]+)"', wide)
     assert first.count("M") == 2
     assert second.count("M") == 1
-    assert "2 of 3 segments" in picture.caption
+    assert "2 of 3 segments: the others have no two periods with a number" in picture.caption
+
+
+def test_large_segments_without_a_course_take_nobody_s_place() -> None:
+    teams: dict[str, list[float | None]] = {f"large {number:02}": [None, 0.5] for number in range(MAX_PANELS)}
+    assert segment_pictures(series_of({**teams, "north": [0.001, 0.002], "south": [0.003, None]})) == []
+    (picture,) = segment_pictures(series_of({**teams, "north": [0.001, 0.002], "south": [0.003, 0.004]}))
+    wide = str(picture.svg).split("</svg>")[0]
+    assert "0.2%" in re.findall(r">([^<]+)</text>", wide)  # marks of small shares are told apart
+
+
+def test_the_number_at_its_head_is_of_the_last_period() -> None:
+    (picture,) = segment_pictures(series_of({"north": [0.2, 0.4, None], "south": [0.1, 0.1, 0.3]}))
+    texts = re.findall(r">([^<]+)</text>", str(picture.svg).split("</svg>")[0])
+    assert texts[texts.index("north") + 1] == "–"
+    assert texts[texts.index("south") + 1] == "30.0%"
 
 
 def test_those_with_the_most_cases_are_shown_and_the_rest_is_said() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,6 +18,7 @@ from wellserved.render.charts.svg import (
     AxisScale,
     Frame,
     Picture,
+    axis_label,
     draw_both,
     drawing,
     label,
@@ -48,31 +48,35 @@ class _Panel:
 def segment_pictures(series: Series) -> list[Picture]:
     """A measure by segment and period as small charts, the segments with the most cases first; none where nothing has a course."""
     starts = sorted({period.start for period in series.periods if period is not None})
-    counts = Counter[str | None]()
-    for segment, n in zip(series.segments, series.n, strict=True):
-        counts[segment] += n
-    names = [segment for segment, _n in counts.most_common()]
-    panels = [_panel(series, segment, counts[segment], starts) for segment in names[:MAX_PANELS]]
-    panels = [panel for panel in panels if sum(value is not None for value in panel.values) >= FEWEST_PERIODS]
+    rows: dict[str | None, list[int]] = {}
+    for index, segment in enumerate(series.segments):
+        rows.setdefault(segment, []).append(index)
+    names = sorted(rows, key=lambda segment: -sum(series.n[index] for index in rows[segment]))
+    all_panels = (_panel(series, segment, rows[segment], starts) for segment in names)
+    with_course = [panel for panel in all_panels if sum(value is not None for value in panel.values) >= FEWEST_PERIODS]
+    panels = with_course[:MAX_PANELS]
     if len(panels) < 2:
         return []
     labels = sorted({(period.start, period.label) for period in series.periods if period is not None})
     caption = f"By {series.question.by or 'segment'}, {labels[0][1]} to {labels[-1][1]}, all on one scale; dashed: the middle of those shown."
-    if len(names) > len(panels):
+    if len(with_course) > len(panels):
         caption += f" {len(panels)} of {plural(len(names), 'segment')}, those with the most cases; the table holds all."
+    elif len(names) > len(panels):
+        caption += f" {len(panels)} of {plural(len(names), 'segment')}: the others have no two periods with a number; the table holds all."
     return [draw_both(caption, lambda frame: _draw(series, panels, frame))]
 
 
-def _panel(series: Series, segment: str | None, n: int, starts: Sequence[object]) -> _Panel:
+def _panel(series: Series, segment: str | None, rows: Sequence[int], starts: Sequence[object]) -> _Panel:
     values, words = dict.fromkeys(starts), dict.fromkeys(starts, "")
     unit = series.measure.unit
-    for index, name in enumerate(series.segments):
+    for index in rows:
         period, value = series.periods[index], series.value[index]
-        if name == segment and period is not None and not isinstance(value, NotComputable):
+        if period is not None and not isinstance(value, NotComputable):
             values[period.start] = float(value)
             interval = format_interval(series.low[index], series.high[index], unit)
             notes = (format_value(value, unit), interval, f"n = {format_number(series.n[index])}")
             words[period.start] = f"{period.label}: {', '.join(filter(None, notes))}"
+    n = sum(series.n[index] for index in rows)
     return _Panel("none" if segment is None else segment, n, tuple(values.values()), tuple(words.values()))
 
 
@@ -116,13 +120,14 @@ def _panel_lines(
     unit = series.measure.unit
     name = panel.segment if len(panel.segment) <= name_letters else panel.segment[: name_letters - 1] + "…"
     body = [label(x.start - 30, y.end - 10, name, kind="ink")]
-    last = next((value for value in reversed(panel.values) if value is not None), None)
-    if last is not None:
-        body.append(label(x.end + 6, y.end - 10, format_value(last, unit), "end", "line"))
-    for mark in ticks(y.low, y.high, 2):
+    last = panel.values[-1]
+    body.append(label(x.end + 6, y.end - 10, "–" if last is None else format_value(last, unit), "end", "line"))
+    marks = ticks(y.low, y.high, 2)
+    step = marks[1] - marks[0] if len(marks) > 1 else y.high - y.low
+    for mark in marks:
         height = y(mark)
         body.append(f'<path class="grid" d="M{x.start:g} {height:g}H{x.end:g}" stroke="#d9dee4" stroke-width="1"/>')
-        body.append(label(x.start - 4, height + 4, f"{mark:.0%}" if unit == "share" else f"{mark:,g}", "end", size=10))
+        body.append(label(x.start - 4, height + 4, axis_label(mark, unit, step), "end", size=10))
     body.append(
         f'<path class="limit" d="{_line(middle, x, y)}" fill="none" stroke="{MUTED}" stroke-width="1.2" stroke-dasharray="3 3"/>'
     )

@@ -100,7 +100,8 @@ def ticks(low: float, high: float, max_count: int = 4) -> list[float]:
     return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _label(value: float, unit: str, step: float = 1.0) -> str:
+def axis_label(value: float, unit: str, step: float = 1.0) -> str:
+    """A number beside an axis, with as many digits as the step from one to the next needs."""
     if unit == "share":
         return format_percent(value, 0 if step >= 0.01 else 1)
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:g}"
@@ -170,7 +171,7 @@ def _axes(chart: Chart, frame: Frame, y: AxisScale, xs: Sequence[float], unit: s
     for mark in marks:
         height = y(mark)
         body.append(f'<path class="grid" d="M{frame.left} {height:g}H{right}" stroke="#d9dee4" stroke-width="1"/>')
-        body.append(label(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
+        body.append(label(frame.left - 6, height + 4, axis_label(mark, unit, step), "end"))
     labels = [period.label if period else "" for period in chart.series.periods]
     label_width = 64 if frame.is_narrow else 70
     label_step = max(1, math.ceil(label_width * len(xs) / max(right - frame.left, 1)))
@@ -191,7 +192,7 @@ def _limit_lines(
         body.append(f'<path class="limit" d="{path}" fill="none" stroke="{MUTED}" stroke-width="1.2"{dashed}/>')
         ends = line[np.isfinite(line)]
         if len(ends):
-            line_labels.append((y(float(ends[-1])) + 4, words, _label(round(float(ends[-1]), 3), unit, 0.001)))
+            line_labels.append((y(float(ends[-1])) + 4, words, axis_label(round(float(ends[-1]), 3), unit, 0.001)))
     heights, free_height = [], float(frame.top)
     for height, _, _ in sorted(line_labels):  # labels that would touch are moved down
         heights.append(max(height, free_height))
@@ -274,7 +275,7 @@ def describe(chart: Chart) -> str:
     unit = chart.series.measure.unit
     periods = [period.label if period else "" for period in chart.series.periods]
     last = used_positions[-1]
-    words = f"{kind}, {periods[used_positions[0]]} to {periods[last]}; last {_label(round(float(chart.values[last]), 3), unit, 0.001)}."
+    words = f"{kind}, {periods[used_positions[0]]} to {periods[last]}; last {axis_label(round(float(chart.values[last]), 3), unit, 0.001)}."
     if isinstance(chart.limits, NotComputable):
         return f"{words} No limits: {chart.limits.reason}."
     signal_texts = [
