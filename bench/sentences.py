@@ -44,7 +44,7 @@ class FittedWeights:
     weights: Floats
     constants: Floats
 
-    def shares(self, rows: Sequence[Row]) -> list[str]:
+    def likeliest_kinds(self, rows: Sequence[Row]) -> list[str]:
         """The likeliest kind of each line."""
         sums = _presence(rows, self.features) @ self.weights + self.constants
         return [KINDS[index] for index in sums.argmax(axis=1)]
@@ -121,7 +121,7 @@ def cross_validate(rows: Sequence[Row]) -> float:
         left_out = set(trades[fold::FOLDS])
         others = [row for row in rows if row["profile"] in left_out]
         fitted = fit([row for row in rows if row["profile"] not in left_out])
-        right += share_right(others, fitted.shares(others)) * len(others)
+        right += share_right(others, fitted.likeliest_kinds(others)) * len(others)
     return right / len(rows)
 
 
@@ -145,7 +145,7 @@ def run(writes: bool) -> None:
     print(f"left out by trade: {cross_validate(rows):.1%} right", flush=True)
     fitted = fit(rows)
     print(
-        f"{len(rows_aside)} lines of other trades, kept aside: {share_right(rows_aside, fitted.shares(rows_aside)):.1%} right"
+        f"{len(rows_aside)} lines of other trades, kept aside: {share_right(rows_aside, fitted.likeliest_kinds(rows_aside)):.1%} right"
     )
     if writes:
         write(fitted, Path(sentence.__file__).parent / WEIGHTS_FILE)

@@ -88,7 +88,7 @@ _WORTH_WORD = re.compile(  # in a line with which 12k is money
     r"|billed|grant|subsidy|fine|fee|deposit|funding|profit|margin|missing|overdraft|pension|mortgage|cheque|kredit|gehalt|miete)s?\b",
     re.IGNORECASE,
 )
-_POUND_OF = ("pound", "pounds")
+_WEIGHT_OR_MONEY = ("pound", "pounds")
 _CLAUSE_END = re.compile(r" ?(?:$|[,;.!?)])")
 _OPEN_ITEM = re.compile(r" (?:in (?:open|unpaid|outstanding)|bis|by|until|for the|für)\b", re.IGNORECASE)
 _PLAIN_COST = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]})? cost\b", re.IGNORECASE)
@@ -111,7 +111,7 @@ def read_money(text: str) -> tuple[float | None, str | None, tuple[CaptureQuesti
     """The first amount of a line and its currency; or what is to be asked about it."""
     names_money = _MONEY_WORD.search(text) is not None
     for match in _MONEY.finditer(text):
-        if (match["after"] or "").lower() in _POUND_OF and not names_money:
+        if (match["after"] or "").lower() in _WEIGHT_OR_MONEY and not names_money:
             continue  # of weight
         if (question := _unclear_amount(text, match)) is not None:
             return None, None, (question,)
