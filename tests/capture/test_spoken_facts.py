@@ -44,6 +44,7 @@ def due_of(line: str, now: datetime = MORNING) -> str:
         ("day after tomorrow", "Fri"),
         ("on Dec 2nd at 9.30", "Wed 09:30"),
         ("by 4:30 tomorrow", "asked"),
+        ("by 9.30 tomorrow", "Thu 09:30"),
         ("by 04:30 tomorrow", "Thu 04:30"),
     ],
 )

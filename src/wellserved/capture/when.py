@@ -308,11 +308,8 @@ def _clock_times(
         return None
     if time_match := _TIME.match(text, lead.end()):
         return time_match.end(), _times(time_match)
-    dotted = _DOTTED.match(text, lead.end())
-    is_clock = lead["firm"] or (lead["near"] and lead["near"].lower() not in ("by", "about", "around"))
-    is_thing = dotted is None or _THINGS.match(text, dotted.end())
-    if dotted and is_clock and not is_thing and (not is_alone or _day_after(text, dotted.end())):
-        return dotted.end(), _hours(int(dotted["h24"]), int(dotted["m24"]))
+    if dotted := _dotted_time(text, lead, is_alone, after_preposition):
+        return dotted
     bare_match = _BARE_HOUR.match(text, lead.end())
     if bare_match is None or not 0 < (hour := int(bare_match["bare"].rstrip("hH"))) < 24:
         return None
@@ -328,6 +325,20 @@ def _clock_times(
         if is_firm or is_last or part_after or (after_preposition and _day_after(text, end))
         else None
     )
+
+
+def _dotted_time(
+    text: str, lead: re.Match[str], is_alone: bool, after_preposition: bool
+) -> tuple[int, tuple[time | None, ...]] | None:
+    """At 9.30, beside a day: where it ends, and which it may be; a price, a version or a section is none."""
+    match = _DOTTED.match(text, lead.end())
+    is_led = (
+        lead["firm"] or after_preposition or (lead["near"] and lead["near"].lower() not in ("by", "about", "around"))
+    )
+    if match is None or not is_led or _THINGS.match(text, match.end()):
+        return None
+    is_of_day = not is_alone or _day_after(text, match.end())
+    return (match.end(), _hours(int(match["h24"]), int(match["m24"]))) if is_of_day else None
 
 
 def _hours(hour: int, minute: int = 0) -> tuple[time | None, ...]:
@@ -349,9 +360,8 @@ def _times(match: re.Match[str]) -> tuple[time | None, ...]:
         return (time(hour % 12 + 12 * is_afternoon, int(minute or 0)),) if 1 <= hour <= 12 else ()
     if hour > 23:
         return (LAST_MINUTE,) if hour == 24 and not int(minute or 0) else ()
-    is_written_short = (
-        match["h24"] in ("1", "2", "3", "4", "5", "6") and match[0][-1].isdecimal()
-    )  # 4:30, not 04:30 and not 4:30 Uhr
+    # 4:30, not 04:30 and not 4:30 Uhr
+    is_written_short = match["h24"] in ("1", "2", "3", "4", "5", "6") and match[0][-1].isdecimal()
     if is_written_short or (match["clock"] and hour and not minute):
         return _hours(hour, int(minute or 0))
     return (time(hour, int(minute or 0)),)
