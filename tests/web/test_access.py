@@ -108,7 +108,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "entry": f"{id_}/", "erase": f"{id_}/erase", "go_on": f"{id_}/more", "join": f"{id_}/join", "share": f"{id_}/share", "settle": f"promises/journal/{promise.id}",
         "feed": "calendar/feed.ics", "shared": f"{row}/", "follow": f"{row}/follow", "withdraw": f"{row}/withdraw", "helped": f"helped/{helper.pk}",
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
-        "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
+        "measure": "measures/asked/", "favourite_measure": "measures/asked/favourite", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
         "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": "c/address-of-it", "public_claim_file": "c/address-of-it/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "journal_day": "journal/day/2026-11-20", "stop_mails": "u/stop", "resume_as": "resume/as/json",
@@ -127,7 +127,7 @@ FORMS = {
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
-    "prompt": {"do": "done"}, "pulse": {"value": "4"}, "contracts": {}, "contract": {"do": "forget"}, "new_contract": {"starts": "2026-01-01"}, "risk": {},
+    "favourite_measure": {"do": "add"}, "prompt": {"do": "done"}, "pulse": {"value": "4"}, "contracts": {}, "contract": {"do": "forget"}, "new_contract": {"starts": "2026-01-01"}, "risk": {},
     "objectives": {"name": "New", "since": "2026-01-01"}, "objective": {"do": "forget"}, "new_business_case": {"title": "x"}, "business_case": {"came": "1", "came_from": "x"},
     "system": {"do": "ask"}, "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip

@@ -182,3 +182,23 @@ def test_filters_are_picked_with_their_cases_and_spans_end_with_the_record(
     chosen = as_(staff.lead).get(f"/measures/asked/?since={since}&until={until}&where=team=Nobody").content.decode()
     assert 'aria-current="true">last 30 days</a>' in chosen
     assert "<option selected>team=Nobody</option>" in chosen  # what the record does not hold stays to be seen
+
+
+def test_favourites_stand_first_and_are_one_s_own(staff: House, as_: As, place: Workspace) -> None:
+    world(staff, place)
+    client = as_(staff.kim)
+    page = client.get("/measures/asked/?every=month").content.decode()
+    assert "☆ Make it a favourite" in page
+    for name in ("still_open", "asked", "still_open"):
+        answer = client.post(f"/measures/{name}/favourite", {"do": "add"})
+        assert answer.status_code == 302
+    assert "★ No longer a favourite" in client.get("/measures/asked/?every=month").content.decode()
+    listed = client.get("/measures/", headers={"X-Fragment": "1"}).content.decode()
+    first = listed.split("<h2>")[1]
+    assert first.startswith("Favourites")
+    assert first.index("asked") < first.index("still_open")  # the latest choice last
+    assert listed.count('<span class="meta">asked') == 1  # not once more under its subject
+    assert "Favourites" not in as_(staff.lead).get("/measures/", headers={"X-Fragment": "1"}).content.decode()
+    client.post("/measures/asked/favourite", {"do": "remove"})
+    assert "asked" not in client.get("/measures/", headers={"X-Fragment": "1"}).content.decode().split("<h2>")[1]
+    assert client.post("/measures/none/favourite", {"do": "add"}).status_code == 404

@@ -63,6 +63,9 @@ class Person(AbstractUser):
     prompt_mail_at = models.TimeField(
         _("something to do today by mail, on working days at (empty: never)"), null=True, blank=True
     )
+    favourites = models.JSONField(
+        default=list, blank=True
+    )  # names of measures that they want to see first, in their order
     reset_at = models.DateTimeField(null=True, blank=True)  # another password was given to them; None: they read so
     reset_by = models.CharField(max_length=150, blank=True)
 

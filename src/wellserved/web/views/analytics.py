@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from csp.constants import NONE, UNSAFE_INLINE
 from csp.decorators import csp
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext_noop
 
 from wellserved.actions import case_lists, filter_choices, rendering, team_numbers
 from wellserved.actions.customer_worth import worths_of_owners
@@ -18,10 +19,12 @@ from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.render.charts.svg import draw_sparkline
 from wellserved.render.formats import html
-from wellserved.web.access_middleware import required_permission, scope_of
+from wellserved.web.access_middleware import person_of, required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records, known_answer
 from wellserved.web.query_parameters import GRANULARITIES, day_in, granularity_in, question_in
 from wellserved.web.template_filters import safe_html
+
+FAVOURITES = gettext_noop("Favourites")
 
 
 def _question(request: HttpRequest, name: str) -> MeasureQuestion:
@@ -41,15 +44,21 @@ def measures(request: HttpRequest) -> HttpResponse:
         "empty": is_empty,
         "waiting": numbers is None and not is_empty,
         "explorations": EXPLORATIONS,
-        **_measure_list(numbers or {}),
+        **_measure_list(numbers or {}, person_of(request).favourites),
     }
     return render(request, "measure_list.html" if is_fragment else "measures.html", context)
 
 
-def _measure_list(numbers: Mapping[str, team_numbers.TeamNumber | str]) -> dict[str, object]:
-    """Measures with their numbers, by subject; those that the record cannot answer, by the reason."""
+def _measure_list(numbers: Mapping[str, team_numbers.TeamNumber | str], favourites: Sequence[str]) -> dict[str, object]:
+    """Measures with their numbers, one's favourites first, the others by subject; those that the record cannot answer, by the reason."""
     subjects, silent = [], defaultdict(list)
-    for subject, names in SUBJECTS.items():
+    by_name = {measure.name: measure for measures in SUBJECTS.values() for measure in measures}
+    own = {FAVOURITES: [by_name[name] for name in favourites if name in by_name]}
+    others = {
+        subject: [measure for measure in measures if measure.name not in favourites]
+        for subject, measures in SUBJECTS.items()
+    }
+    for subject, names in (own | others).items():
         rows = []
         for measure in names:
             number = numbers.get(measure.name)
@@ -74,7 +83,7 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
     page = cached_answer(rendering.measure_page, question)
     context = {
         "name": name, "page": safe_html(page), "question": question, "filters": FILTER_COLUMNS, "every": GRANULARITIES, "asked": request.GET.urlencode(),
-        "cases": scope_of(request).case_filter() is not None, **_choices(request, question),
+        "cases": scope_of(request).case_filter() is not None, "is_favourite": name in person_of(request).favourites, **_choices(request, question),
     }  # fmt: skip
     return render(request, "measure.html", context)
 
