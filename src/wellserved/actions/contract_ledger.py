@@ -69,9 +69,8 @@ def _rows_of(accounts: Iterable[Account] | None) -> tuple[LedgerRows, LedgerRows
     return tuple(contracts.values_list(*_LINE_COLUMNS)), tuple(deeds.values_list(*_DEED_COLUMNS))
 
 
-@lru_cache(
-    maxsize=8
-)  # pages read the same ledger again and again; what lines work out of their terms is kept with them
+# pages read the same ledger again and again; what lines work out of their terms is kept with them
+@lru_cache(maxsize=8)
 def _lines_of_rows(rows: LedgerRows, deeds: LedgerRows) -> tuple[LedgerLine, ...]:
     events: dict[int, list[ContractEvent]] = {}
     for contract, deed, on, known_on in deeds:
