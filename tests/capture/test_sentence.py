@@ -83,6 +83,7 @@ def test_neither_what_nobody_said_nor_another_language_is_proposed() -> None:
 def test_customers_times_and_amounts_are_read(name: str, least: float) -> None:
     """A time that is asked about counts as not read; effort and amounts without a currency are said in too many ways."""
     rows = lines(name)
+    rows = rows[:: max(1, len(rows) // 1_800)]
     customers = sorted({row["customer"] for row in rows if "customer" in row and not TITLE.match(row["customer"])})
     right: dict[str, list[bool]] = {"customer": [], "due": [], "effort": [], "amount": []}
     for row in rows:

@@ -29,7 +29,7 @@ from wellserved.storage import log
 from wellserved.storage.workspace import Workspace, create_workspace
 
 pytestmark = pytest.mark.skipif(
-    not os.environ.get("WELLSERVED_RT"), reason="needs a Request Tracker: tests/live/install_rt.sh"
+    os.environ.get("WELLSERVED_RT") != "1", reason="needs a Request Tracker: tests/live/install_rt.sh"
 )
 URL = "http://127.0.0.1:8391"
 TICKETS, KILLS = 60, 30
