@@ -85,7 +85,7 @@ _MONEY_WORD = re.compile(
 )
 _WORTH_WORD = re.compile(  # in a line with which 12k is money
     rf"\b(?:{_WORTH}|budget\w{{0,2}}|quote[ds]?|pay\w{{0,2}}|paid|turnover|invest\w{{0,4}}|loan|rent|salary|salar\w{{2,3}}|savings?|saved|saves|under budget|owe[ds]?|euros?"
-    r"|billed|grant|subsidy|fine|fee|deposit|funding|profit|margin|missing|overdraft|pension|mortgage|cheque|kredit|gehalt|miete)s?\b",
+    r"|billed|grant|subsidy|fine|fee|deposit|funding|profit|margin|missing|overdraft|pension|mortgage|cheque|kredit|gehalt|miete|offer|angebot|rechnung|gebühr|strafe|kostenvoranschlag)s?\b",
     re.IGNORECASE,
 )
 _WEIGHT_OR_MONEY = ("pound", "pounds")
