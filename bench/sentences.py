@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 
 from wellserved.capture import sentence
-from wellserved.capture.sentence import READINGS, WEIGHT_SCALE, WEIGHTS_FILE, sentence_features
+from wellserved.capture.sentence import KIND_LETTERS, READINGS, WEIGHT_SCALE, WEIGHTS_FILE, sentence_features
 
 REFERENCE = Path(__file__).parent.parent / "tests" / "reference"
 LINES, LINES_ASIDE = REFERENCE / "spoken_lines.jsonl", REFERENCE / "spoken_lines_aside.jsonl"
@@ -83,10 +83,10 @@ def _targets(rows: Sequence[Row]) -> Floats:
     """What each line should be: its kind, and in part what is as good."""
     targets = np.zeros((len(rows), len(KINDS)))
     for number, row in enumerate(rows):
-        others = row.get("also", [])
-        targets[number, KINDS.index(row["kind"])] += 1 - (SECOND_SHARE if others else 0)
-        for kind in others:
-            targets[number, KINDS.index(kind)] += SECOND_SHARE / len(others)
+        second_kinds = row.get("also", [])
+        targets[number, KINDS.index(row["kind"])] += 1 - (SECOND_SHARE if second_kinds else 0)
+        for kind in second_kinds:
+            targets[number, KINDS.index(kind)] += SECOND_SHARE / len(second_kinds)
     return targets
 
 
@@ -103,8 +103,8 @@ def _softmax_regression(presence: Any, targets: Floats) -> tuple[Floats, Floats]
         return total, np.concatenate([(transposed @ slope + PENALTY * weights).ravel(), slope.sum(axis=0)])
 
     start = np.zeros(size[0] * size[1] + size[1])
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS}).x
-    return found[: -size[1]].reshape(size), found[-size[1] :]
+    best = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": MAX_STEPS}).x
+    return best[: -size[1]].reshape(size), best[-size[1] :]
 
 
 def share_right(rows: Sequence[Row], kinds: Sequence[str]) -> float:
@@ -119,22 +119,21 @@ def cross_validate(rows: Sequence[Row]) -> float:
     right = 0.0
     for fold in range(FOLDS):
         left_out = set(trades[fold::FOLDS])
-        others = [row for row in rows if row["profile"] in left_out]
+        unseen_rows = [row for row in rows if row["profile"] in left_out]
         fitted = fit([row for row in rows if row["profile"] not in left_out])
-        right += share_right(others, fitted.likeliest_kinds(others)) * len(others)
+        right += share_right(unseen_rows, fitted.likeliest_kinds(unseen_rows)) * len(unseen_rows)
     return right / len(rows)
 
 
 def write(fitted: FittedWeights, path: Path) -> None:
     """The weights as the product reads them; what weighs nothing is left out."""
-    letters = "abcdefghijklmnop"
     rows = {"": fitted.constants} | {name: fitted.weights[index] for name, index in fitted.features.items()}
     lines = [
-        f"{name}\t{''.join(f'{letter}{int(weight)}' for letter, weight in zip(letters, weights, strict=True) if weight)}"
+        f"{name}\t{''.join(f'{letter}{int(weight)}' for letter, weight in zip(KIND_LETTERS, weights, strict=True) if weight)}"
         for name, weights in rows.items()
         if any(weights)
     ]
-    header = f"# feature, then a letter and a weight for each kind: {', '.join(map(' '.join, zip(letters, KINDS, strict=True)))}"
+    header = f"# feature, then a letter and a weight for each kind: {', '.join(map(' '.join, KIND_LETTERS.items()))}"
     path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from pathlib import Path
@@ -10,24 +9,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bench import sentences
+from bench.sentences import LINES, LINES_ASIDE, read_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wellserved.capture import ENTRY_WORDS, CapturedLine, capture
 from wellserved.capture.sentence import READINGS, mark_customer, propose, rank_kinds
 
-REFERENCE = Path(__file__).parent.parent / "reference"
 NOW = datetime(2026, 11, 25, 15, tzinfo=ZoneInfo("Europe/Berlin"))
 TITLE = re.compile(r"(?:mr|mrs|ms|miss|dr|frau|herrn?|familie)\b", re.IGNORECASE)
 
 
-def lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (REFERENCE / name).read_text(encoding="utf-8").splitlines()]
-
-
 def share_right(rows: list[dict[str, Any]]) -> float:
-    kinds = [rank_kinds(row["text"])[0][0] for row in rows]
-    return sum(kind in (row["kind"], *row.get("also", ())) for kind, row in zip(kinds, rows, strict=True)) / len(rows)
+    """By the product's own weights."""
+    return sentences.share_right(rows, [rank_kinds(row["text"])[0][0] for row in rows])
 
 
 def read(row: dict[str, Any], customers: list[str]) -> CapturedLine:
@@ -38,16 +34,16 @@ def read(row: dict[str, Any], customers: list[str]) -> CapturedLine:
 
 
 def test_the_kind_of_lines_from_which_it_was_learnt_is_proposed() -> None:
-    rows = lines("spoken_lines.jsonl")
+    rows = read_lines(LINES)
     assert len(rows) == 5_580
     assert share_right(rows[::10]) >= 0.97
 
 
 def test_the_kind_is_proposed_right_of_nine_in_ten_lines_that_were_kept_aside() -> None:
     """By people of nine other trades, who had seen neither the others' lines nor the product."""
-    rows = lines("spoken_lines_aside.jsonl")
+    rows = read_lines(LINES_ASIDE)
     assert len(rows) == 450
-    assert not {row["profile"] for row in rows} & {row["profile"] for row in lines("spoken_lines.jsonl")}
+    assert not {row["profile"] for row in rows} & {row["profile"] for row in read_lines(LINES)}
     assert share_right(rows) >= 0.9
     sure_rows = [row for row in rows if rank_kinds(row["text"])[0][1] >= 0.7]
     assert len(sure_rows) >= 0.75 * len(rows)
@@ -55,7 +51,7 @@ def test_the_kind_is_proposed_right_of_nine_in_ten_lines_that_were_kept_aside() 
 
 
 def test_what_a_line_may_be_as_well_is_offered_beside() -> None:
-    rows = lines("spoken_lines_aside.jsonl")
+    rows = read_lines(LINES_ASIDE)
     offered = [
         {word for word, _chance in rank_kinds(row["text"])[:2]} & {row["kind"], *row.get("also", ())} for row in rows
     ]
@@ -79,10 +75,10 @@ def test_neither_what_nobody_said_nor_another_language_is_proposed() -> None:
         assert propose(text) is None, text
 
 
-@pytest.mark.parametrize(("name", "least"), [("spoken_lines_aside.jsonl", 0.95), ("spoken_lines.jsonl", 0.92)])
-def test_customers_times_and_amounts_are_read(name: str, least: float) -> None:
+@pytest.mark.parametrize(("path", "least"), [(LINES_ASIDE, 0.95), (LINES, 0.92)])
+def test_customers_times_and_amounts_are_read(path: Path, least: float) -> None:
     """A time that is asked about counts as not read; effort and amounts without a currency are said in too many ways."""
-    rows = lines(name)
+    rows = read_lines(path)
     rows = rows[:: max(1, len(rows) // 1_800)]
     customers = sorted({row["customer"] for row in rows if "customer" in row and not TITLE.match(row["customer"])})
     right: dict[str, list[bool]] = {"customer": [], "due": [], "effort": [], "amount": []}
@@ -98,7 +94,7 @@ def test_customers_times_and_amounts_are_read(name: str, least: float) -> None:
         if row.get("amount") or captured_line.amount:
             right["amount"].append(captured_line.amount == row.get("amount"))
     shares = {kind: sum(results) / len(results) for kind, results in right.items()}
-    print(name, {kind: f"{share:.1%} of {len(right[kind])}" for kind, share in shares.items()})
+    print(path.name, {kind: f"{share:.1%} of {len(right[kind])}" for kind, share in shares.items()})
     assert shares["customer"] >= least
     assert shares["due"] >= least
     assert shares["amount"] >= 0.65

@@ -17,7 +17,7 @@ from tests.web.test_access import As, world
 from wellserved.measure import MEASURES
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Person
-from wellserved.web import forms, plan_forms, translations
+from wellserved.web import forms, translations
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 PAGES = ("", "journal/", "journal/month", "journal_day", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
@@ -56,16 +56,13 @@ class Seen(HTMLParser):
 @pytest.fixture
 def marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A language in which every sentence is the English one between brackets."""
-    kept_forms = (forms._empty_account_form, plan_forms._empty_contract_form)
-    for kept_form in kept_forms:
-        kept_form.cache_clear()
+    forms._empty_form.cache_clear()
     language = translation._trans  # type: ignore[attr-defined]
     monkeypatch.setattr(language, "gettext", lambda text: f"⟦{text}⟧" if text.strip() else text)
     monkeypatch.setattr(language, "ngettext", lambda one, many, n: f"⟦{one if n == 1 else many}⟧")
     monkeypatch.setattr(language, "pgettext", lambda _context, text: f"⟦{text}⟧")
     yield
-    for kept_form in kept_forms:
-        kept_form.cache_clear()
+    forms._empty_form.cache_clear()
 
 
 def unmarked(page: str, people: list[str]) -> set[str]:

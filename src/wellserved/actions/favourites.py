@@ -9,6 +9,6 @@ from wellserved.store.models import Person
 def set_favourite(person: Person, name: str, is_favourite: bool) -> None:
     """Make a measure a favourite of one's own, or none; raises where there is no such measure."""
     measure = find_measure(name)
-    others = [favourite for favourite in person.favourites if favourite != measure.name]
-    person.favourites = [*others, measure.name] if is_favourite else others
+    kept_favourites = [favourite for favourite in person.favourites if favourite != measure.name]
+    person.favourites = [*kept_favourites, measure.name] if is_favourite else kept_favourites
     person.save(update_fields=["favourites"])

@@ -56,92 +56,17 @@ ENTRY_WORDS: Final[dict[str, EntryWord]] = {
 }
 """The words that a line may begin with."""
 
-_ABOUT_OTHERS = (
-    "complaint",
-    "gap",
-    "asked",
-    "idea",
-)  # words of a line whose lengths of time are seldom one's own work
+# words of a line whose lengths of time are seldom one's own work
+_ABOUT_OTHERS = ("complaint", "gap", "asked", "idea")
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
-SHORT_WORDS: Final = frozenset(
-    [
-        "IT",
-        "US",
-        "AS",
-        "AM",
-        "IN",
-        "ON",
-        "OR",
-        "SO",
-        "DO",
-        "GO",
-        "NO",
-        "BE",
-        "WE",
-        "HE",
-        "ME",
-        "MY",
-        "AN",
-        "AT",
-        "BY",
-        "IF",
-        "IS",
-        "OF",
-        "TO",
-        "UP",
-        "ALL",
-        "AND",
-        "ARE",
-        "CAN",
-        "HAS",
-        "HER",
-        "HIM",
-        "HIS",
-        "HOW",
-        "ITS",
-        "NOT",
-        "NOW",
-        "OFF",
-        "OUT",
-        "THE",
-        "WAS",
-        "WHO",
-        "WHY",
-        "AB",
-        "DA",
-        "DU",
-        "ER",
-        "ES",
-        "OB",
-        "UM",
-        "ZU",
-        "WO",
-        "ALS",
-        "DAS",
-        "DEM",
-        "DEN",
-        "DER",
-        "DES",
-        "DIE",
-        "EIN",
-        "ICH",
-        "IHR",
-        "IST",
-        "MAN",
-        "MIT",
-        "NUR",
-        "SIE",
-        "UND",
-        "VON",
-        "VOR",
-        "WER",
-        "WIE",
-        "WIR",
-        "ZUM",
-        "ZUR",
-    ]
-)  # that a customer may be called, in capitals alone
+SHORT_WORDS: Final = frozenset((
+    "IT", "US", "AS", "AM", "IN", "ON", "OR", "SO", "DO", "GO", "NO", "BE", "WE", "HE", "ME", "MY", "AN", "AT", "BY", "IF",
+    "IS", "OF", "TO", "UP", "ALL", "AND", "ARE", "CAN", "HAS", "HER", "HIM", "HIS", "HOW", "ITS", "NOT", "NOW", "OFF", "OUT", "THE", "WAS",
+    "WHO", "WHY", "AB", "DA", "DU", "ER", "ES", "OB", "UM", "ZU", "WO", "ALS", "DAS", "DEM", "DEN", "DER", "DES", "DIE", "EIN", "ICH",
+    "IHR", "IST", "MAN", "MIT", "NUR", "SIE", "UND", "VON", "VOR", "WER", "WIE", "WIR", "ZUM", "ZUR",
+))  # fmt: skip
+"""What a customer may be called, in capitals alone: the IT department is not every "it"."""
 _SPELLINGS = {phrase: word for word, entry in ENTRY_WORDS.items() for phrase in (word, *entry.spellings)}
 _HEAD = re.compile(
     r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
@@ -327,11 +252,9 @@ def _read_customer(word: str, text: str, typed: str, customers: Iterable[str]) -
     best_key: tuple[int, int, str] | None = None
     folded_text = text.casefold()
     for name in customers:
-        is_abbreviation = name.isupper() and name in SHORT_WORDS  # the IT department is not every "it"
+        spelling = re.NOFLAG if name in SHORT_WORDS else re.IGNORECASE
         if name.casefold() in folded_text and (
-            name_match := re.search(
-                rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, re.RegexFlag(0) if is_abbreviation else re.IGNORECASE
-            )
+            name_match := re.search(rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, spelling)
         ):
             sort_key = (name_match.start(), -len(name), name)
             best_key = min(best_key, sort_key) if best_key else sort_key

@@ -50,11 +50,11 @@ _WORTH_AFTER = re.compile(
     rf" (?:{_WORTH}|penalty|fine|fee|difference|too much|too little|refunded|for the repair|zu viel|zu wenig|strafe|offene)s?\b",
     re.IGNORECASE,
 )
-_MANY = (  # of these there are so many
+_COUNTED_NOUNS = (  # of these there are so many
     r"user|people|person|customer|client|visitor|guest|patient|case|ticket|mail|email|call|row|record|line|word|item|piece|part|unit|step|run|race"
     r"|mile|km|kilometre|view|follower|video|screen|monitor|resolution|hour|page|letter|order|member|student|nutzer|kunde|leute|mensch|zeile|stück|wörter|seite"
 )
-_THINGS_AFTER = re.compile(rf"[ -](?:\S{{1,20}} )?(?:{_MANY})\w{{0,3}}\b", re.IGNORECASE)
+_NOUN_AFTER = re.compile(rf"[ -](?:\S{{1,20}} )?(?:{_COUNTED_NOUNS})\w{{0,3}}\b", re.IGNORECASE)
 _PAID = (
     r"refund(?:ed|ing|s)?|credit(?:ed|ing|s)?|reimburs\w{1,4}|knock(?:ed|ing)?|wr(?:ote|itten) off|write off|paid|paying|waived|charged|fined"
     r"|erstattet|gutgeschrieben|bezahlt|gezahlt|(?:fee|fine|deposit|voucher|refund|credit|penalty|discount|tip) of"
@@ -129,7 +129,7 @@ def _plain_sum(text: str) -> float | None:
     match = _PAID_SUM.search(text) or _PRICE_OF.search(text)
     if match is None and _MONEY_WORD.search(text):
         match = _SUM_BACK.search(text) or _PRICE.search(text)
-    if match is None or _THINGS_AFTER.match(text, match.end()) or _is_year(match["n"]):
+    if match is None or _NOUN_AFTER.match(text, match.end()) or _is_year(match["n"]):
         return None
     is_labelled = _LABEL.search(text[max(0, match.start("n") - _REACH) : match.start("n")])
     return None if is_labelled else _amount(match["n"], None)
@@ -151,7 +151,7 @@ def _is_money(text: str, match: re.Match[str], names_worth: bool) -> bool:
     if _WORTH_BEFORE.search(before) or _WORTH_AFTER.match(text, match.end()):
         return True
     if match["x"] == "k":  # 12k by itself is money, unless it counts something
-        is_other = _THINGS_AFTER.match(text, match.end()) or _LABEL.search(before)
+        is_other = _NOUN_AFTER.match(text, match.end()) or _LABEL.search(before)
         return not is_other and match["n"] != "401" and names_worth
     is_small = match["x"].lower().rstrip(".") in ("k", "tsd", "thousand")
     return not is_small and bool(_CLAUSE_END.match(text, match.end()) or _OPEN_ITEM.match(text, match.end()))

@@ -31,7 +31,7 @@ WEIGHT_SCALE: Final = 10.0  # weights are tenths of a logarithm
 LEAST_CHANCE: Final = 0.25  # of what is proposed
 LEAST_OTHER_CHANCE: Final = 0.05  # of what is offered beside it
 BEGINNING: Final = 4  # letters of a word: what it shares with its other forms
-_KIND_LETTERS: Final = dict(zip("abcdefghijklmnop", READINGS, strict=True))
+KIND_LETTERS: Final = dict(zip("abcdefghijklmnop", READINGS, strict=True))  # as weights are written
 _TOKEN = re.compile(r"[^\W\d_]{1,40}(?:['’][^\W\d_]{1,20})?|\d{1,40}|[?!:%]")
 _WEIGHT = re.compile(r"([a-p])(-?\d{1,3})")
 _SPELLING = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "’": "'"})
@@ -63,7 +63,7 @@ def rank_kinds(text: str) -> list[tuple[str, float]]:
     sums = dict.fromkeys(READINGS, 0)
     for feature in ("", *sentence_features(text)):  # the empty one weighs in every sentence
         for letter, number in _WEIGHT.findall(weights.get(feature, "")):
-            sums[_KIND_LETTERS[letter]] += int(number)
+            sums[KIND_LETTERS[letter]] += int(number)
     highest = max(sums.values())
     odds = {word: math.exp((weight - highest) / WEIGHT_SCALE) for word, weight in sums.items()}
     total = sum(odds.values())
@@ -104,10 +104,12 @@ def propose_for(captured_line: CapturedLine) -> Proposal | None:
 
 def propose(text: str, has_customer: bool = False) -> Proposal | None:
     """What a line without a word at its head may be; None: a note. `has_customer`: it names one that is known."""
-    (word, chance), *others = rank_kinds(text)
+    (word, chance), *next_words = rank_kinds(text)
     if word == "note" or chance < LEAST_CHANCE:
         return None
-    other_words = tuple(other for other, chance in others if chance >= LEAST_OTHER_CHANCE and other != "note")
+    other_words = tuple(
+        next_word for next_word, chance in next_words if chance >= LEAST_OTHER_CHANCE and next_word != "note"
+    )
     return Proposal(word, f"{word}: {text.strip() if has_customer else mark_customer(text.strip())}", other_words)
 
 

@@ -22,17 +22,18 @@ _HOURS: Final = {
     for word in words
 }  # fmt: skip
 _HOUR = "|".join(sorted(_HOURS, key=len, reverse=True))
-_WEEKDAYS: Final = {
+WEEKDAYS: Final = {
     "montag": "mon", "dienstag": "tue", "mittwoch": "wed", "donnerstag": "thu", "freitag": "fri", "samstag": "sat", "sonntag": "sun",
 }  # fmt: skip
+"""Days of the week from Monday on, German and English."""
 _MORNING = re.compile(
     r" (?:(?:tomorrow |this )?(?:in the )?morning|am morgen|morgens|(?:morgen )?früh|in der früh)\b", re.IGNORECASE
 )
 _MORNING_BEFORE = re.compile(r"\b(?:morning|früh|morgens|vormittags?|\w{2,10}vormittag)\b[^.;!?]{0,12}$", re.IGNORECASE)
-_HALF_OF_DAY = re.compile(
-    r" ?(?:p\.?m\b|a\.m\b|am\b(?! (?:mo|di|mi|do|fr|sa|so|\w{3,10}tag|\w{0,10}abend|morgen|mittwoch|telefon|\d)))",
-    re.IGNORECASE,
+A_M: Final = (  # and no German am: um vier am Freitag
+    r"a\.?m\.?(?!\w)(?!(?<=am) (?:mo|di|mi|do|fr|sa|so|mittwoch|\w{3,10}tag|tag|\w{0,10}abend|morgen|mittag|telefon|tresen|empfang|\d))"
 )
+_HALF_OF_DAY = re.compile(rf" ?(?:p\.?m\b|{A_M})", re.IGNORECASE)
 _LED = re.compile(r"\b(?:at|um|by|before|bis|vor|gegen|ab) $", re.IGNORECASE)
 MORNING_REACH: Final = 40  # letters before a time
 _EVENING_FROM: Final = 7  # half past seven may be of the morning or of the evening
@@ -45,7 +46,7 @@ FOLLOWS_HOUR: Final = re.compile(_FOLLOWS_HOUR, re.IGNORECASE)
 
 
 def _weekday_part(match: re.Match[str]) -> str:
-    return f"{_WEEKDAYS[match['day'].lower()]} {match['part']}"
+    return f"{WEEKDAYS[match['day'].lower()]} {match['part']}"
 
 
 def _clock(hour: int, minute: int, match: re.Match[str]) -> str:
@@ -76,7 +77,7 @@ def _hour_of(match: re.Match[str]) -> int:
 
 _DAY_NAME: Final = (
     r"today|tonight|tomorrow|tmrw|heute?|morgen|übermorgen|uebermorgen|(?:mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?|"
-    + "|".join(_WEEKDAYS)
+    + "|".join(WEEKDAYS)
 )
 _MINUTES: Final = {
     "five": 5, "ten": 10, "twenty": 20, "twenty-five": 25, "fünf": 5, "zehn": 10, "zwanzig": 20,
@@ -87,7 +88,7 @@ _REWRITES: Final[tuple[Rewrite, ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), rewrite)
     for pattern, rewrite in (
         (
-            rf"\b(?P<day>{'|'.join(_WEEKDAYS)})s?(?P<part>früh|vormittag|mittag|nachmittag|abend)\b",
+            rf"\b(?P<day>{'|'.join(WEEKDAYS)})s?(?P<part>früh|vormittag|mittag|nachmittag|abend)\b",
             _weekday_part,
         ),
         (

@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from wellserved.capture.spoken_time import FOLLOWS_HOUR
+from wellserved.capture.spoken_time import A_M, FOLLOWS_HOUR, WEEKDAYS
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 
 LAST_MINUTE: Final = time(23, 59)  # a promise for a day is kept until that day is over
 DAYS_JUST_PASSED: Final = 92  # days: a date without a year that lies so near behind may be meant as it is
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WOCHENTAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAY_NAMES = (
     r"mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|saturday|sun(?:day)?|"
     r"sat(?! \d+ ?[mh]| (?:with|in|on|for|there|down|behind|beside|next|through|around|alone|waiting|and|two|three|half|an)\b)|"  # sat with Ruth
-    + "|".join(_WOCHENTAGE)
+    + "|".join(WEEKDAYS)
 )
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONATE = {"mär": "mar", "mai": "may", "okt": "oct", "dez": "dec"}
@@ -42,7 +40,7 @@ NUMBER_WORDS: Final = {
 _ORDINAL_END = r"(?:st|nd|rd|th|\.)?"
 _WORD_END = r"(?![\w/’']|[.:]\d)"
 _DAY = (
-    r"(?P<plain>today|tonight|(?:the )?day after tomorrow|tomorrow|tomm?orr?ow|tmrw|tmw|yesterday|eod|eow|eom|monatsende"
+    r"(?P<plain>today|tonight|(?:the )?day after tomorrow|tomm?orr?ow|tmrw|tmw|yesterday|eod|eow|eom|monatsende"
     r"|this(?= (?:morning|afternoon|evening)\b)|end of (?:the )?(?:day|week|month|next week)|heute?|morgen|übermorgen|uebermorgen|gestern)"
     rf"|a week (?:on|from) (?P<week_on>{_WEEKDAY_NAMES})|(?P<week_after>{_WEEKDAY_NAMES})(?: week| in a week| in einer woche)"
     r"|(?<!Frau )(?<!Herr )(?P<short>(?-i:Mo|Di|Mi|Do|Fr|Sa|So|fr))\.?(?=,? (?:früh|vormittag|mittag|nachmittag|abend|(?:um )?\d{1,2}(?:[:.]\d\d)? ?uhr\b))"
@@ -77,12 +75,8 @@ _BEFORE_TIME = re.compile(
     r"(?P<span>\d{1,2}(?::\d{2})?(?: ?[–-] ?| and | to | und | bis )(?=\d{1,2}(?![\d.])))?",
     re.IGNORECASE,
 )
-_A_M = (  # and no German am: um vier am Freitag
-    r"a\.?m\.?(?!(?<=am) (?:mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|vormittag|nachmittag|abend"
-    r"|morgen|mittag|telefon|tag|tresen|empfang|\d))"
-)
 _TIME = re.compile(
-    rf"(?:(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d{{2}}))? ?(?P<half>{_A_M}|p\.?m\.?)"
+    rf"(?:(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d{{2}}))? ?(?P<half>{A_M}|p\.?m\.?)"
     r"|(?P<h24>\d{1,2}):(?P<m24>\d{2})(?: ?uhr| ?h)?|(?P<named>noon|midnight|mittag|mitternacht)"
     rf"|(?P<clock>\d{{1,2}})(?:[.](?P<past>\d{{2}}))? ?(?:uhr|o[’']clock)){_WORD_END}",
     re.IGNORECASE,
@@ -91,7 +85,7 @@ _DOTTED = re.compile(  # at 9.30
     rf"(?P<h24>\d{{1,2}})\.(?P<m24>[0-5]\d){_WORD_END}(?! ?(?:[-–%€$£°+]|eur|usd|gbp|chf|euros?|k\b|m\b|kg|km|mm|cm)|,\d)",
     re.IGNORECASE,
 )
-_THINGS = re.compile(
+_COUNTED_NOUN = re.compile(
     r" (?:(?-i:[A-ZÄÖÜ])|\w{3,30}s\b|people|pieces|percent|prozent|stück|leute|mehr|more|k\b|kg|km|cm|mm)",
     re.IGNORECASE,
 )
@@ -335,7 +329,7 @@ def _dotted_time(
     is_led = (
         lead["firm"] or after_preposition or (lead["near"] and lead["near"].lower() not in ("by", "about", "around"))
     )
-    if match is None or not is_led or _THINGS.match(text, match.end()):
+    if match is None or not is_led or _COUNTED_NOUN.match(text, match.end()):
         return None
     is_of_day = not is_alone or _day_after(text, match.end())
     return (match.end(), _hours(int(match["h24"]), int(match["m24"]))) if is_of_day else None
@@ -406,9 +400,7 @@ def _day_of_month(day: int, standpoint: Standpoint) -> tuple[date, ...]:
 def _weekday_index(name: str) -> int:
     short = name[:3].lower()
     return next(
-        index
-        for index, names in enumerate(zip(_WEEKDAYS, _WOCHENTAGE, strict=True))
-        if names[0] == short or names[1].startswith(short)
+        index for index, names in enumerate(WEEKDAYS.items()) if names[1] == short or names[0].startswith(short)
     )
 
 

@@ -33,7 +33,7 @@ from wellserved.measure import find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.measure.measure import Measure
-from wellserved.measure.series import MeasureQuestion, Series, about_condition, problem_needed
+from wellserved.measure.series import MeasureQuestion, Series, about_condition
 from wellserved.moments import EARLIEST_DATE, PROBLEM, Granularity, NotComputable, month_start
 
 CLAIM_GRANULARITIES: Final[tuple[Granularity, Granularity]] = ("month", "quarter")
@@ -74,7 +74,7 @@ class ClaimRecipe:
     @property
     def problem(self) -> str | None:
         """What the cases have to be opened with, so that they tell their problems."""
-        return problem_needed(self.about, (column for column, _ in self.where))
+        return self.question(self.change).problem
 
     def question(self, since: date) -> MeasureQuestion:
         """What is asked of its cases, from a day on."""

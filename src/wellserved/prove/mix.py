@@ -66,8 +66,8 @@ def mix_as_before(
     has_cases = size + total > 0 if measure.counts_a_kind else size > 0
     weight = (share[:, None] * has_cases).sum(axis=0)
     # for each of few others: x/(n - x + 1) is p/(1 - p) on average, but for p to the power of n
-    others = size + 1 if measure.counts_a_kind else np.where(has_cases, size, 1)
-    rate = np.where(has_cases, total / others, 0.0)
+    other_cases = size + 1 if measure.counts_a_kind else np.where(has_cases, size, 1)
+    rate = np.where(has_cases, total / other_cases, 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
     if measure.counts_a_kind:  # so many for each of the others
         level = level / (1 + level)
@@ -78,16 +78,16 @@ def _group_of_the_kind(numbers: GroupTotals, series: PeriodSeries) -> str | None
     """A group that holds a part of the work worth speaking of, most of it of the kind that is counted, but not all: whether fewer of
     it came, or fewer of the kind in it, nobody can tell. One that is that kind alone is another name for it."""
     early_starts = {period.start for period in series.periods[: series.before]}
-    totals, others = dict[str | None, float](), dict[str | None, float]()
-    for (start, segment), (total, other) in numbers.items():
+    totals, other_sizes = dict[str | None, float](), dict[str | None, float]()
+    for (start, segment), (total, other_size) in numbers.items():
         if start in early_starts:
             totals[segment] = totals.get(segment, 0.0) + total
-            others[segment] = others.get(segment, 0.0) + other
-    least_cases = LEAST_GROUP_SHARE * (sum(totals.values()) + sum(others.values()))
+            other_sizes[segment] = other_sizes.get(segment, 0.0) + other_size
+    least_cases = LEAST_GROUP_SHARE * (sum(totals.values()) + sum(other_sizes.values()))
     mixed_groups = [
         segment
-        for segment, other in others.items()
-        if totals[segment] > other > 0 and totals[segment] + other >= least_cases
+        for segment, size in other_sizes.items()
+        if totals[segment] > size > 0 and totals[segment] + size >= least_cases
     ]
     return (mixed_groups[0] or "none") if mixed_groups else None
 

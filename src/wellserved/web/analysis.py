@@ -116,8 +116,8 @@ def _key_of(answer: Callable[..., Answer], arguments: tuple[Any, ...]) -> tuple[
 def known_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer | None:
     """An answer that was worked out before; None: it has to be asked for."""
     with _lock:
-        known = _answers.get(_key_of(answer, arguments))
-        return None if isinstance(known, RequestError) else known
+        earlier_answer = _answers.get(_key_of(answer, arguments))
+        return None if isinstance(earlier_answer, RequestError) else earlier_answer
 
 
 def fresh_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:

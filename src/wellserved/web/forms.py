@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time
 from functools import lru_cache
@@ -234,15 +234,15 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets: ClassVar = {"since": DateInput()}
 
 
-def empty_account_form() -> SafeString:
-    """The form of a new account, the same for everybody who reads a language as long as the teams are the same."""
-    return _empty_account_form(get_language() or "", tuple(Team.objects.values_list("pk", "name")))
+def empty_form(form: Callable[[], forms.BaseForm], *offered: object) -> SafeString:
+    """An empty form, the same for everybody who reads a language as long as what it offers to choose from is the same."""
+    return _empty_form(form, get_language() or "", offered)
 
 
-@lru_cache(maxsize=8)
-def _empty_account_form(language: str, _teams: tuple[tuple[int, str], ...]) -> SafeString:
+@lru_cache(maxsize=16)
+def _empty_form(form: Callable[[], forms.BaseForm], language: str, _offered: tuple[object, ...]) -> SafeString:
     with override(language):
-        return AccountForm().render()
+        return form().render()
 
 
 class MergeForm(forms.Form):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.safestring import SafeString
-from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.actions.business_cases import INPUT_FIELDS
@@ -52,17 +49,6 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
                 "exit_measure", _("Name the measure, what it is missed beyond, and how many months in a row.")
             )
         return data
-
-
-def empty_contract_form() -> SafeString:
-    """The form of a new contract, the same for everybody who reads a language."""
-    return _empty_contract_form(get_language() or "")
-
-
-@lru_cache(maxsize=8)
-def _empty_contract_form(language: str) -> SafeString:
-    with override(language):
-        return ContractForm().render()
 
 
 class TeamRatingForm(forms.Form):

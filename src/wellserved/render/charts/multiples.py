@@ -23,9 +23,10 @@ from wellserved.render.charts.svg import (
     drawing,
     label,
     point_path,
+    point_words,
     ticks,
 )
-from wellserved.wording import format_interval, format_number, format_value, plural
+from wellserved.wording import format_number, format_value, plural
 
 MAX_PANELS: Final = 12  # segments with the most cases; a table holds all
 FEWEST_PERIODS: Final = 2
@@ -47,7 +48,8 @@ class _Panel:
 
 def segment_pictures(series: Series) -> list[Picture]:
     """A measure by segment and period as small charts, the segments with the most cases first; none where nothing has a course."""
-    starts = sorted({period.start for period in series.periods if period is not None})
+    labels = {period.start: period.label for period in series.periods if period is not None}
+    starts = sorted(labels)
     rows: dict[str | None, list[int]] = {}
     for index, segment in enumerate(series.segments):
         rows.setdefault(segment, []).append(index)
@@ -57,8 +59,7 @@ def segment_pictures(series: Series) -> list[Picture]:
     panels = with_course[:MAX_PANELS]
     if len(panels) < 2:
         return []
-    labels = sorted({(period.start, period.label) for period in series.periods if period is not None})
-    caption = f"By {series.question.by or 'segment'}, {labels[0][1]} to {labels[-1][1]}, all on one scale; dashed: the middle of those shown."
+    caption = f"By {series.question.by or 'segment'}, {labels[starts[0]]} to {labels[starts[-1]]}, all on one scale; dashed: the middle of those shown."
     if len(with_course) > len(panels):
         caption += f" {len(panels)} of {plural(len(names), 'segment')}, those with the most cases; the table holds all."
     elif len(names) > len(panels):
@@ -68,14 +69,11 @@ def segment_pictures(series: Series) -> list[Picture]:
 
 def _panel(series: Series, segment: str | None, rows: Sequence[int], starts: Sequence[object]) -> _Panel:
     values, words = dict.fromkeys(starts), dict.fromkeys(starts, "")
-    unit = series.measure.unit
     for index in rows:
         period, value = series.periods[index], series.value[index]
         if period is not None and not isinstance(value, NotComputable):
             values[period.start] = float(value)
-            interval = format_interval(series.low[index], series.high[index], unit)
-            notes = (format_value(value, unit), interval, f"n = {format_number(series.n[index])}")
-            words[period.start] = f"{period.label}: {', '.join(filter(None, notes))}"
+            words[period.start] = point_words(series, index)
     n = sum(series.n[index] for index in rows)
     return _Panel("none" if segment is None else segment, n, tuple(values.values()), tuple(words.values()))
 
@@ -84,8 +82,8 @@ def _draw(series: Series, panels: Sequence[_Panel], frame: Frame) -> str:
     columns = 2 if frame.is_narrow else 3
     rows = -(-len(panels) // columns)
     frame = replace(frame, height=rows * (_PANEL_HEIGHT + _ROW_GAP) + 6)
-    known_values = [value for panel in panels for value in panel.values if value is not None]
-    low, high = min(0.0, *known_values), _top(known_values)
+    all_values = [value for panel in panels for value in panel.values if value is not None]
+    low, high = min(0.0, *all_values), _top(all_values)
     middle = _middle(panels)
     width = (frame.width - 6) / columns
     body = []
@@ -110,8 +108,8 @@ def _top(values: Sequence[float]) -> float:
 def _middle(panels: Sequence[_Panel]) -> list[float | None]:
     """The median of the segments in each period."""
     columns = zip(*(panel.values for panel in panels), strict=True)
-    known = [[value for value in column if value is not None] for column in columns]
-    return [statistics.median(values) if values else None for values in known]
+    computable_values = [[value for value in column if value is not None] for column in columns]
+    return [statistics.median(values) if values else None for values in computable_values]
 
 
 def _panel_lines(

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from wellserved.chart import CHART_KINDS, Chart
 from wellserved.chart.limits import Floats, Limits
+from wellserved.measure import Series
 from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
 from wellserved.report.segments import Funnel, Pareto
@@ -232,7 +233,7 @@ def _points(chart: Chart, y: AxisScale, xs: Sequence[float]) -> list[str]:
                 f'<path class="whisker" d="M{x:g} {ends[0]:g}V{ends[1]:g}" stroke="{LINE}" stroke-opacity=".35"/>'
             )
         side = sides[index] if chart.used[index] else "unfinished"
-        body.append(_mark(side, x, height, mark_scale, _point_words(chart, index, side)))
+        body.append(_mark(side, x, height, mark_scale, point_words(series, index) + _SIDE_WORDS[side]))
     return body
 
 
@@ -251,19 +252,22 @@ def _mark(side: str, x: float, height: float, mark_scale: float, words: str) -> 
     return f'<path class="signal" d="{diamond}" fill="{ALARM}">{title}</path>'
 
 
-def _point_words(chart: Chart, index: int, side: str) -> str:
-    """2023-09: 71.4%, 95% interval 69.0% to 73.9%, n = 812; signal on the better side."""
-    series, period = chart.series, chart.series.periods[index]
-    interval = format_interval(series.low[index], series.high[index], series.measure.unit)
-    notes = [format_value(series.value[index], series.measure.unit), interval, f"n = {format_number(series.n[index])}"]
-    ends = {
-        "unfinished": "; this period is not over yet",
-        "better": "; a signal on the better side",
-        "worse": "; a signal on the worse side",
-        "neither": "; a signal",
-        "": "",
-    }
-    return f"{period.label if period else ''}: {', '.join(filter(None, notes))}{ends[side]}"
+_SIDE_WORDS = {
+    "unfinished": "; this period is not over yet",
+    "better": "; a signal on the better side",
+    "worse": "; a signal on the worse side",
+    "neither": "; a signal",
+    "": "",
+}
+"""What a point's side means, after its words."""
+
+
+def point_words(series: Series, index: int) -> str:
+    """A number of a series in words, as it appears under a pointer: 2023-09: 71.4%, 95% interval 69.0% to 73.9%, n = 812."""
+    period, unit = series.periods[index], series.measure.unit
+    interval = format_interval(series.low[index], series.high[index], unit)
+    notes = [format_value(series.value[index], unit), interval, f"n = {format_number(series.n[index])}"]
+    return f"{period.label if period else ''}: {', '.join(filter(None, notes))}"
 
 
 def describe(chart: Chart) -> str:

@@ -77,27 +77,26 @@ def report_page(report: Report, layout: str = "base.html") -> str:
 def series_page(series_list: list[Series], layout: str = "base.html") -> str:
     """Measures over periods and segments as a page of tables, each with its segments side by side where there are several."""
     tables = [
-        {
-            "series": series,
-            "pictures": segment_pictures(series),
-            "rows": [
-                {
-                    **row,
-                    "shown": "–"
-                    if isinstance(series.value[position], NotComputable)
-                    else format_value(series.value[position], series.measure.unit),
-                    "interval": format_interval(series.low[position], series.high[position], series.measure.unit),
-                }
-                for position, row in enumerate(series_records(series))
-                if not _is_empty(series, position)
-            ],
-            "empty": sum(_is_empty(series, position) for position in range(len(series))),
-        }
-        for series in series_list
+        {"series": series, "pictures": segment_pictures(series), **_series_rows(series)} for series in series_list
     ]
     return _PAGES.get_template("series.html").render(
         tables=tables, columns=SERIES_COLUMNS, anchors=DATE_BASES, layout=layout
     )
+
+
+def _series_rows(series: Series) -> dict[str, object]:
+    """The rows of a series as its table shows them, and how many without a case are left out."""
+    unit = series.measure.unit
+    rows = [
+        {
+            **row,
+            "shown": "–" if isinstance(value, NotComputable) else format_value(value, unit),
+            "interval": format_interval(series.low[position], series.high[position], unit),
+        }
+        for position, (row, value) in enumerate(zip(series_records(series), series.value, strict=True))
+        if not _is_empty(series, position)
+    ]
+    return {"rows": rows, "empty": len(series) - len(rows)}
 
 
 def _is_empty(series: Series, position: int) -> bool:

@@ -20,13 +20,13 @@ from wellserved.actions.accounts import (
 )
 from wellserved.moments import NotComputable
 from wellserved.store.access import AccessScope, has_permission, record_event
-from wellserved.store.models import Account
+from wellserved.store.models import Account, Team
 from wellserved.value.contracts import due_decisions
 from wellserved.value.trust import AccountTrust, TrustReason, fold_name
 from wellserved.web.access_middleware import required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records, known_answer
-from wellserved.web.forms import AccountForm, empty_account_form
-from wellserved.web.plan_forms import empty_contract_form
+from wellserved.web.forms import AccountForm, empty_form
+from wellserved.web.plan_forms import ContractForm
 from wellserved.web.views.contracts import contract_context
 
 MAX_ACCOUNTS_SHOWN, MAX_MOMENTS_SHOWN = 30, 20
@@ -93,7 +93,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     context = {
         "rows": [row_context(scope, row) for row in matching_rows[:MAX_ACCOUNTS_SHOWN]],
         "hidden": max(len(matching_rows) - MAX_ACCOUNTS_SHOWN, 0), "q": search_text, "is_lead": not scope.exact,
-        "form": form if form.is_bound else empty_account_form() if may_change else "",
+        "form": form if form.is_bound else empty_form(AccountForm, *Team.objects.values_list("pk", "name")) if may_change else "",
         "at_risk": len(at_risk),
         "stake": show_total(scope, yearly_figures(at_risk)),
         "total": show_total(scope, yearly_figures(row for row in rows if not row.has_left)),
@@ -128,12 +128,13 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
         **row_context(scope, account_row),
         "account": row,
         "form": form,
-        "contract_form": empty_contract_form() if may_change else "",
+        "contract_form": empty_form(ContractForm) if may_change else "",
         "contracts": [
             contract_context(scope, contract, line)
             for contract, line in zip(contracts, contract_ledger.contract_lines([row]), strict=True)
         ],
         "seen": scope.visible_moments().filter(customer__account=row)[:MAX_MOMENTS_SHOWN],
+        "most_seen": MAX_MOMENTS_SHOWN,
         "reasons": _reasons(scope, account_row),
         "may_change": may_change,
     }

@@ -54,11 +54,11 @@ def _measure_list(numbers: Mapping[str, team_numbers.TeamNumber | str], favourit
     subjects, silent = [], defaultdict(list)
     by_name = {measure.name: measure for measures in SUBJECTS.values() for measure in measures}
     own = {FAVOURITES: [by_name[name] for name in favourites if name in by_name]}
-    others = {
+    by_subject = {
         subject: [measure for measure in measures if measure.name not in favourites]
         for subject, measures in SUBJECTS.items()
     }
-    for subject, names in (own | others).items():
+    for subject, names in (own | by_subject).items():
         rows = []
         for measure in names:
             number = numbers.get(measure.name)

@@ -170,8 +170,8 @@ def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Jour
     )
     proposal = propose_for(captured_line)
     has_hint = proposal is None and captured_line.word == "note" and "promise" in captured_line.text.casefold()
-    other_words = list(dict.fromkeys((*proposal.other_words, *USUAL_WORDS)))[:MAX_OTHER_WORDS] if proposal else []
-    other_words = [word for word in other_words if proposal and word != proposal.word]
+    likely_words = [*dict.fromkeys((*proposal.other_words, *USUAL_WORDS))][:MAX_OTHER_WORDS] if proposal else []
+    other_words = [word for word in likely_words if proposal and word != proposal.word]
     return {"proposal": proposal, "other_words": other_words, "shown": captured_facts(captured_line), "repeats": repeats, "worth": worth, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 

@@ -38,7 +38,7 @@ class JournalDay:
 def journal_month(request: HttpRequest) -> HttpResponse:
     """A month: on which days something was written, and what; nothing is opened for it."""
     today = timezone.localdate()
-    first = _month_in(request.GET.get("month", ""), today)
+    first = _day_at(f"{month}-01") if (month := request.GET.get("month")) else today.replace(day=1)
     weeks = list(_weeks(journal_of(request), first, today))
     totals = Counter[str]()
     for week in weeks:
@@ -55,15 +55,15 @@ def journal_month(request: HttpRequest) -> HttpResponse:
     return render(request, "journal_month.html", context)
 
 
-def _month_in(text: str, today: date) -> date:
-    """The first day of the month in an address, else of this one."""
+def _day_at(text: str) -> date:
+    """The day that an address names; Http404 where there is none."""
     try:
-        first = date.fromisoformat(f"{text}-01") if text else today.replace(day=1)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Http404 from None
-    if not EARLIEST_DATE.year <= first.year < LATEST_DATE.year:
+    if not EARLIEST_DATE.year <= day.year < LATEST_DATE.year:
         raise Http404
-    return first
+    return day
 
 
 def _weeks(journal: Journal, first: date, today: date) -> Iterator[list[JournalDay]]:
@@ -92,13 +92,7 @@ def _local_start(day: date) -> datetime:
 @required_permission("own")
 def journal_day(request: HttpRequest, day: str) -> HttpResponse:
     """The entries of one day, in the order in which they happened."""
-    try:
-        chosen_day = date.fromisoformat(day)
-    except ValueError:
-        raise Http404 from None
-    if not EARLIEST_DATE.year <= chosen_day.year < LATEST_DATE.year:
-        raise Http404
-    journal = journal_of(request)
+    chosen_day, journal = _day_at(day), journal_of(request)
     start, end = _local_start(chosen_day), _local_start(chosen_day + timedelta(days=1))
     pages = journal.entries_between(start, end) if journal.is_readable else []
     context = {
