@@ -1,6 +1,7 @@
 """Problems found in words: how well, how fast, how steadily; beside k-means that is told the true number.
 
     python -m bench.listening DATA/banking77
+    python -m bench.listening DATA/banking77 --texts 1000000    # as many, made of them
 
 DATA/banking77 holds train.csv and test.csv of Banking77 (Casanueva 2020, CC BY 4.0). Vectors of the house's own words, no
 model; the number of problems is not told. One run, CPU seconds of all threads. The alarms and the origins are simulated.
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wellserved.listen.fit import EarlierFit, Fit, fit_problems
@@ -136,9 +139,71 @@ def show_origins(seeds: int) -> None:
         )
 
 
+OPENINGS = (
+    "",
+    "hello ",
+    "hi there, ",
+    "good morning, ",
+    "please help: ",
+    "quick question, ",
+    "again: ",
+    "urgent. ",
+    "hi team, ",
+)
+CLOSINGS = (
+    "",
+    " thanks",
+    " please answer soon",
+    " since monday",
+    " in the app",
+    " on my phone",
+    " for the third time",
+    " as i said",
+)
+
+
+def many_texts(texts: list[str], truth: list[str], count: int) -> tuple[list[str], list[str]]:
+    """As many texts as wanted: each a true one, with up to two of its words dealt anew from its own intent's, and words around it."""
+    chance = random.Random(7)
+    words: dict[str, list[str]] = {}
+    for text, intent in zip(texts, truth, strict=True):
+        words.setdefault(intent, []).extend(text.split())
+    many, intents = [], []
+    for _ in range(count):
+        index = chance.randrange(len(texts))
+        parts, intent = texts[index].split(), truth[index]
+        for _ in range(chance.randrange(3)):
+            parts[chance.randrange(len(parts))] = chance.choice(words[intent])
+        many.append(f"{chance.choice(OPENINGS)}{' '.join(parts)}{chance.choice(CLOSINGS)}")
+        intents.append(intent)
+    return many, intents
+
+
+def show_scale(texts: list[str], truth: list[str], count: int) -> None:
+    """How time and memory grow; k-means is told the number, and has its words counted and pressed by the plain library."""
+    many, intents = many_texts(texts, truth, count)
+    begun = time.process_time()
+    fit = fitted(many)
+    seconds = time.process_time() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    own = adjusted_mutual_info_score(intents, fit.numbers)
+    begun = time.process_time()
+    counts = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), max_features=200_000, dtype=np.float32)
+    pressed = TruncatedSVD(200, random_state=1).fit_transform(counts.fit_transform(many))
+    numbers = KMeans(len(set(truth)), n_init=1, random_state=1).fit_predict(pressed)
+    peer = adjusted_mutual_info_score(intents, numbers)
+    print(
+        f"{count:,} texts, {fit.distinct:,} of them different: {plural(len(fit.parents), 'problem')}, AMI {own:.3f}, {seconds:.0f} CPU s, "
+        f"{memory:,} MB at most; k-means told the number: AMI {peer:.3f}, {time.process_time() - begun:.0f} CPU s"
+    )
+
+
 def main() -> None:
     """Print every figure of docs/methods/listening.md."""
     folder = Path(sys.argv[1])
+    if "--texts" in sys.argv:  # alone in its process, since memory is measured by the process
+        show_scale(*read_rows(folder / "train.csv"), int(sys.argv[sys.argv.index("--texts") + 1]))
+        return
     (test, test_truth), (train, train_truth) = (read_rows(folder / name) for name in ("test.csv", "train.csv"))
     show_found("Banking77 test", test, test_truth)
     show_found("Banking77 train", train, train_truth)

@@ -24,8 +24,8 @@ from wellserved.claim.draft import evidence_root
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import Improvement
 from wellserved.listen.book import read_book, read_parts
+from wellserved.listen.cost import Cost
 from wellserved.listen.origins import Scan
-from wellserved.listen.sizes import Cost
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.storage.workspace import Workspace, create_workspace

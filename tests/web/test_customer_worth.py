@@ -16,6 +16,7 @@ from wellserved.actions.accounts import customer_accounts
 from wellserved.actions.contract_ledger import note_deed
 from wellserved.actions.customer_worth import show_yearly_total, visible_worths, worths_of_owners
 from wellserved.actions.team_week import draft_shared_week, draft_team_week
+from wellserved.actions.week_problems import WeekProblem, WeekProblems
 from wellserved.moments import period_of
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account, Customer, Person
@@ -151,7 +152,7 @@ def test_a_teams_draft_says_it_and_a_mail_that_leaves_by_itself_does_not(staff: 
     monday, start, end = _this_week()
     scope = AccessScope(staff.lead)
     assert "Expectations met or exceeded for 1 account worth 50,000 to 250,000 EUR a year." in draft_team_week(
-        scope, monday
+        scope, monday, WeekProblems("", ())
     )
     mailed = draft_shared_week(scope, start, end, True)
     assert "quote on the same day" in mailed
@@ -163,3 +164,21 @@ def test_cases_stand_beside_what_their_accounts_pay(staff: House) -> None:
     shown: list[Any] = [worth and worth.a_year for worth in worths_of_owners(AccessScope(staff.finance), owners)]
     assert shown == ["120,000 EUR", "120,000 EUR", None, None]
     assert worths_of_owners(AccessScope(staff.kim), owners) == [None] * 4
+
+
+def test_a_teams_draft_says_what_customers_kept_telling(staff: House) -> None:
+    problems = (
+        WeekProblem("damaged pumps", 1, 4, "steady", False, "", "", ""),
+        WeekProblem("wrong invoice", 12, 3, "rising", True, "Check twice", "2025-05-05", "no change seen"),
+        WeekProblem("late delivery", 6, 9, "falling", False, "Call ahead", "2025-05-05", ""),
+    )
+    monday = _this_week()[0]
+    assert draft_team_week(AccessScope(staff.lead), monday, WeekProblems("", problems)).endswith(
+        """What customers of the whole house kept telling
+- damaged pumps: 1 customer (the week before: 4)
+- wrong invoice: 12 customers (the week before: 3); more than the weeks before lead one to expect; Check twice (since 2025-05-05): no change seen
+- late delivery: 6 customers (the week before: 9); falling; Call ahead (since 2025-05-05): nobody has looked at its verdict yet
+"""
+    )
+    of_team = draft_team_week(AccessScope(staff.lead), monday, WeekProblems("Desk", problems))
+    assert "\nWhat customers kept telling\n- damaged pumps" in of_team

@@ -47,9 +47,10 @@ _SETTINGS_FILES = (
     "improvements.jsonl",
     "problems/found.json",
     "problems/decisions.jsonl",
+    "problems/cost.json",
 )
 _KNOWN_NAMES = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|decisions\.jsonl|parts-\d+\.parquet)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv)|mappings/[a-z0-9_]{1,40}-\d+\.toml)"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|decisions\.jsonl|cost\.json|parts-\d+\.parquet)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv)|mappings/[a-z0-9_]{1,40}-\d+\.toml)"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellserved.actions import problem_questions
+from wellserved.actions import problem_filing, problem_questions
 from wellserved.actions.questions import ask_measures
 from wellserved.chart import compute_chart
 from wellserved.listen.book import Book, CustomerProblem, in_force, read_book
-from wellserved.listen.sizes import RANKINGS, Cost
+from wellserved.listen.sizes import RANKINGS
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import PROBLEM
 from wellserved.render.charts.problems import problem_bars, problem_map
@@ -22,10 +22,10 @@ def list_page(workspace: Workspace, by: str, ranking: int) -> tuple[str, list[di
     """All problems as a table with its pictures, and what the page says of each above it; nothing where nobody listened yet."""
     if by == PROBLEM and read_book(workspace) is None:
         return "", []
-    found = problem_questions.overview(workspace, by, MeasureQuestion(()), Cost())
+    found = problem_questions.overview(workspace, by, MeasureQuestion(()))
     name = RANKINGS[ranking]
     table = tables.problem_table(
-        by, found.sizes, found.told, found.cases, found.book, caution=found.caution, ranking=name
+        by, found.sizes, found.told, found.cases, found.book, found.cost, found.caution, ranking=name
     )
     ordered = tables.in_order(found.sizes, name)
     pictures = [problem_bars(ordered), *([problem_map(found.sizes, found.spots)] if found.spots else [])]
@@ -58,7 +58,7 @@ def problem_text(workspace: Workspace, by: str) -> str:
     """The numbers of all problems as JSON, most cases first; none where nobody listened yet."""
     if by == PROBLEM and read_book(workspace) is None:
         return "[]"
-    found = problem_questions.overview(workspace, by, MeasureQuestion(()), Cost())
+    found = problem_questions.overview(workspace, by, MeasureQuestion(()))
     return data.as_json([problem_record(size) for size in found.sizes])
 
 
@@ -90,6 +90,14 @@ def _own_decisions(book: Book, problem: CustomerProblem) -> list[int]:
         for decision in in_force(book.decisions)
         if problem.number in (decision.problem, decision.facts.get("into"))
     ]
+
+
+def filing_page(workspace: Workspace, column: str) -> str:
+    """What cases are filed under beside what customers say; nothing where nobody listened yet."""
+    if read_book(workspace) is None:
+        return ""
+    shown = tables.filing_tables(problem_filing.filing_beside_words(workspace, column), column)
+    return html.tables_page(shown[0].title, shown, layout=html.BARE_LAYOUT)
 
 
 def origin_page(workspace: Workspace, reference: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from wellserved.actions.listening import LOOK_SEED
 from wellserved.actions.open_cases import open_case_table
+from wellserved.actions.problem_costs import declared_cost
 from wellserved.engine.duckdb import DuckDB, query
 from wellserved.errors import RequestError
 from wellserved.listen.book import Book, CustomerProblem, open_book, open_text_parts
+from wellserved.listen.cost import Cost
 from wellserved.listen.origins import Scan, scan_origins
-from wellserved.listen.sizes import Cost, ProblemSize, problem_sizes
+from wellserved.listen.sizes import ProblemSize, problem_sizes
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import filter_sql, period_sql
 from wellserved.measure.series import is_told_in_words
@@ -35,6 +37,7 @@ class Overview:
     cases: int  # all cases
     book: Book | None
     caution: str  # what a source says before its numbers are quoted
+    cost: Cost = field(default_factory=Cost)  # what hours and money rest on
 
     @property
     def spots(self) -> dict[str, tuple[float, float]]:
@@ -46,14 +49,15 @@ def overview(
     workspace: Workspace,
     by: str,
     question: MeasureQuestion,
-    cost: Cost,
+    cost: Cost | None = None,
     on_progress: ProgressCallback = no_progress,
 ) -> Overview:
-    """The problems of a span, told by words or by one of the house's own columns."""
+    """The problems of a span, told by words or by one of the house's own columns. `cost`: None: as the house declared it."""
     if by not in LISTENED_COLUMNS:
         raise RequestError(f"Problems are not told by {by}.", f"Choose one of {', '.join(LISTENED_COLUMNS)}.")
     book = open_book(workspace) if by == PROBLEM else None
-    with open_case_table(workspace, on_progress, about="") as case_table:
+    cost = cost or declared_cost(workspace)
+    with open_case_table(workspace, on_progress, with_moments=True, about="") as case_table:
         on_progress("Sizing problems", 0, 0)
         sizes = problem_sizes(case_table, by, question, cost)
         told = "count(*) FILTER (told = 1)" if by == PROBLEM else f"count({by})"
@@ -70,22 +74,8 @@ def overview(
         receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]
     }
     return Overview(
-        by, tuple(sizes), int(row["told"]), int(row["cases"]), book, " ".join(sorted(filter(None, cautions)))
+        by, tuple(sizes), int(row["told"]), int(row["cases"]), book, " ".join(sorted(filter(None, cautions))), cost
     )
-
-
-def declared_cost(minutes: float | None, rate: str | None) -> Cost:
-    """What a reply takes and what an hour costs, as somebody declares it: 12, 45 EUR."""
-    if rate is None:
-        return Cost(minutes)
-    number, _, currency = rate.strip().partition(" ")
-    try:
-        value = float(number)
-    except ValueError as error:
-        raise RequestError(f"{rate!r} is no rate.", "Write it as 45 EUR.") from error
-    if not 0 <= value < 1e6:
-        raise RequestError(f"{rate!r} is no rate.", "Give what an hour costs, as 45 EUR.")
-    return Cost(minutes, value, currency.strip())
 
 
 def one_problem(
@@ -94,7 +84,7 @@ def one_problem(
     """One problem by its id, label or name, with its size over the whole record."""
     book = open_book(workspace)
     problem = book.find(reference)
-    sizes = overview(workspace, PROBLEM, MeasureQuestion(()), Cost(), on_progress).sizes
+    sizes = overview(workspace, PROBLEM, MeasureQuestion(()), None, on_progress).sizes
     return book, problem, next((size for size in sizes if size.label == problem.label), None)
 
 

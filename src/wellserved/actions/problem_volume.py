@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.problem_questions import overview
 from wellserved.listen.book import open_book
-from wellserved.listen.sizes import Cost
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.interval import garwood_interval
 from wellserved.moments import PROBLEM, NotComputable
@@ -26,7 +25,7 @@ def yearly_cases(workspace: Workspace, reference: str) -> tuple[int, int, float,
         first = datetime.fromtimestamp(min(case_table.begins.values()), ZoneInfo(case_table.zone)).date()
     since = max(first, until - timedelta(days=DAYS_A_YEAR))
     days = (until - since).days
-    sizes = overview(workspace, PROBLEM, MeasureQuestion((), since=since, until=until), Cost()).sizes
+    sizes = overview(workspace, PROBLEM, MeasureQuestion((), since=since, until=until)).sizes
     size = next((size for size in sizes if size.label == problem.label), None)
     if size is None or not size.cases or days < FEWEST_DAYS_KNOWN:
         return NotComputable("it was not seen in the last year, or the records are of a few weeks alone")

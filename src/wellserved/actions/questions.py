@@ -9,8 +9,10 @@ from datetime import date
 from wellserved import __version__
 from wellserved.actions.open_cases import check_filters, open_case_table
 from wellserved.actions.problem_cases import has_problems
+from wellserved.actions.problem_costs import declared_cost
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.listen.sizes import Cost, problem_sizes
+from wellserved.listen.cost import Cost
+from wellserved.listen.sizes import problem_sizes
 from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
@@ -52,7 +54,9 @@ def service_report(
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
     listened = has_problems(workspace)
-    with open_case_table(workspace, on_progress, keep_in_memory=True, about="" if listened else None) as case_table:
+    with open_case_table(
+        workspace, on_progress, with_moments=listened, keep_in_memory=True, about="" if listened else None
+    ) as case_table:
         known_sources = sorted(case_table.as_of)
         if source is None and len(known_sources) != 1:
             raise RequestError(
@@ -72,13 +76,13 @@ def service_report(
             period,
             rule_set,
         )
-        return _with_problems(report, case_table) if listened else report
+        return _with_problems(report, case_table, declared_cost(workspace)) if listened else report
 
 
-def _with_problems(report: Report, case_table: CaseTable) -> Report:
+def _with_problems(report: Report, case_table: CaseTable, cost: Cost) -> Report:
     """The report with what customers kept telling up to its period's end, before the record itself is spoken of."""
     where = (("source", report.source),)
-    told = problem_sizes(case_table, PROBLEM, MeasureQuestion((), until=report.period.end, where=where), Cost())
+    told = problem_sizes(case_table, PROBLEM, MeasureQuestion((), until=report.period.end, where=where), cost)
     section = problem_section(told)
     if section is None:
         return report

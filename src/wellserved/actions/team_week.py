@@ -15,6 +15,7 @@ from wellserved.actions import sharing
 from wellserved.actions.customer_worth import worth_lines
 from wellserved.actions.week_course import course_lines, shared_counts
 from wellserved.actions.week_page import text_of_sections
+from wellserved.actions.week_problems import WeekProblem, WeekProblems
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.store.access import AccessScope
@@ -45,14 +46,14 @@ def draft_shared_week(
     return text_of_sections(sections)
 
 
-def draft_team_week(scope: AccessScope, monday: date) -> str:
-    """A calendar week of the team that somebody leads, to be edited."""
+def draft_team_week(scope: AccessScope, monday: date, week: WeekProblems) -> str:
+    """A calendar week of the team that somebody leads, with what its customers kept telling in it, to be edited."""
     start = datetime.combine(monday, time(0), ZoneInfo(settings.TIME_ZONE))
     end = datetime.combine(monday + timedelta(days=7), time(0), ZoneInfo(settings.TIME_ZONE))
-    return (
-        draft_shared_week(scope, start, end, True, shows_worth=True)
-        or f"{_('Nothing was shared with the team in this week.')}\n"
-    )
+    shared = draft_shared_week(scope, start, end, True, shows_worth=True)
+    title = _("What customers kept telling") if week.team else _("What customers of the whole house kept telling")
+    told = text_of_sections({title: _problem_lines(week)}) if week.problems else ""
+    return "\n".join(filter(None, [shared or f"{_('Nothing was shared with the team in this week.')}\n", told]))
 
 
 def leads_team(scope: AccessScope) -> bool:
@@ -111,3 +112,21 @@ def _promise_lines(promises: list[tuple[Shared, PromiseState]], start: datetime,
         overdue = sum(state.fate == "overdue" for _row, state in running)
         lines.append(f"{plural(len(running), _('promise runs'), _('promises run'))}, {overdue} {_('overdue')}")
     return lines
+
+
+def _problem_lines(week: WeekProblems) -> list[str]:
+    """A line a problem: how many customers, beside the week before, and what is done about it."""
+    return [_problem_line(problem) for problem in week.problems]
+
+
+def _problem_line(problem: WeekProblem) -> str:
+    count = plural(problem.customers, _("customer"), _("customers"))
+    words = [f"{problem.name}: {count} ({_('the week before')}: {problem.customers_before})"]
+    if problem.is_alarm:
+        words.append(_("more than the weeks before lead one to expect"))
+    elif problem.state != "steady":
+        words.append(_(problem.state))
+    if problem.improvement:
+        verdict = _(problem.headline) if problem.headline else _("nobody has looked at its verdict yet")
+        words.append(f"{problem.improvement} ({_('since')} {problem.since}): {verdict}")
+    return "; ".join(words)

@@ -41,6 +41,14 @@ class ProblemBasis(StrEnum):
     service = "service"
 
 
+class FiledColumn(StrEnum):
+    """What a house files cases under."""
+
+    category = "category"
+    cause = "cause"
+    service = "service"
+
+
 class Ranking(StrEnum):
     """What the list is sorted by."""
 
@@ -50,6 +58,10 @@ class Ranking(StrEnum):
 
 
 ByOption = Annotated[ProblemBasis, typer.Option("--by", help="Words (problem), or what cases are filed under.")]
+MinutesOption = Annotated[
+    float | None, typer.Option("--minutes", help="Minutes of work a reply takes, for hours.", min=0)
+]
+RateOption = Annotated[str | None, typer.Option("--rate", help="What an hour costs, as 45 EUR, for cost.")]
 ProblemArgument = Annotated[str, typer.Argument(help="A problem: p7, or its name.")]
 
 
@@ -60,12 +72,10 @@ def listen_to_customers(
     since: SinceOption = None,
     until: UntilOption = None,
     where: WhereOption = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Minutes of work a reply takes, for hours.", min=0)
-    ] = None,
-    rate: Annotated[str | None, typer.Option("--rate", help="What an hour costs, as 45 EUR, for cost.")] = None,
+    minutes: MinutesOption = None,
+    rate: RateOption = None,
     rank: Annotated[
-        Ranking, typer.Option("--rank", help="Sort by how many cases, how much work, or how fast it grows.")
+        Ranking, typer.Option("--rank", help="Sort by how many cases, how much they cost, or how fast they grow.")
     ] = Ranking.many,
     kept: Annotated[bool, typer.Option("--kept", help="Show what the last look found; read nothing new.")] = False,
     afresh: Annotated[
@@ -78,7 +88,7 @@ def listen_to_customers(
     """Find what customers keep telling you: how many, since when, growing or not, and what goes with it."""
     if context.invoked_subcommand:
         return
-    from wellserved.actions import listening, problem_questions
+    from wellserved.actions import listening, problem_costs, problem_questions
     from wellserved.measure import MeasureQuestion
     from wellserved.render.charts.problems import problem_bars, problem_map
     from wellserved.render.tables import problems
@@ -87,7 +97,7 @@ def listen_to_customers(
     question = MeasureQuestion(
         (), since=parse_day(since, "--since"), until=parse_day(until, "--until"), where=parse_pairs(where)
     )
-    cost = problem_questions.declared_cost(minutes, rate)
+    cost = problem_costs.declared_cost(workspace).but(problem_costs.parse_cost(minutes, rate))
     with progress() as on_progress:
         if by is ProblemBasis.problem and not kept:
             listening.listen_anew(workspace, on_progress, afresh)
@@ -98,12 +108,29 @@ def listen_to_customers(
         found.told,
         found.cases,
         found.book,
-        cost.currency,
+        found.cost,
         found.caution,
         problems.RANKINGS[list(Ranking).index(rank)],
     )
     show_tables(
         [table], format_, output, table.title, [problem_bars(found.sizes), problem_map(found.sizes, found.spots)]
+    )
+
+
+@listen.command("cost")
+def declare_cost(minutes: MinutesOption = None, rate: RateOption = None, home: HomeOption = None) -> None:
+    """Declare what a reply takes and what an hour costs, for all problems, pages and reports; without options, show it."""
+    from wellserved.actions import problem_costs
+    from wellserved.render.tables.problems import cost_words
+
+    workspace = workspace_at(home)
+    if minutes is not None or rate is not None:
+        problem_costs.declare_cost(
+            workspace, problem_costs.declared_cost(workspace).but(problem_costs.parse_cost(minutes, rate))
+        )
+    say(
+        cost_words(problem_costs.declared_cost(workspace), ())
+        or 'Nothing is declared yet: `wellserved listen cost --minutes 9 --rate "45 EUR"`.'
     )
 
 
@@ -164,6 +191,20 @@ def origins(
     with progress() as on_progress:
         scan, fault = problem_questions.find_origins(workspace_at(home), problem, on_progress)
     show_tables([problems.origin_table(scan, fault)], format_, output)
+
+
+@listen.command()
+def filing(
+    by: Annotated[FiledColumn, typer.Option("--by", help="What your house files cases under.")] = FiledColumn.category,
+    format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None,
+) -> None:  # fmt: skip
+    """Set what cases are filed under beside what customers say: what hides problems, what is scattered, what is filed unlike."""
+    from wellserved.actions import problem_filing
+    from wellserved.render.tables import problems
+
+    with progress() as on_progress:
+        found = problem_filing.filing_beside_words(workspace_at(home), by.value, on_progress)
+    show_tables(problems.filing_tables(found, by.value), format_, output)
 
 
 @listen.command("name")

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from wellserved.engine.duckdb import DuckDB, quote_name
+from wellserved.listen.cost import Amount, Cost, ProblemCost, problem_cost, query_given_back
 from wellserved.listen.rise import QuarterlyTrend, State, chance_of_week, state_of, trend, weekly_alarms
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql
-from wellserved.measure.interval import mean_with_interval, wilson_interval
+from wellserved.measure.interval import wilson_interval
 from wellserved.measure.matched import MatchedDifference, Stratum, matched_difference
 from wellserved.measure.series import MeasureQuestion
 from wellserved.moments import PROBLEM, NotComputable
@@ -29,24 +30,6 @@ FEWEST_MATCHED: Final = 30
 FEWEST_STRATA: Final = 2
 RANK_DRAWS: Final = 2_000
 _FIRST_MONDAY: Final = date(1970, 1, 5)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one reply takes, as somebody declared it."""
-
-    minutes: float | None = None  # of work a reply
-    rate: float | None = None  # money an hour
-    currency: str = ""
-
-
-@dataclass(frozen=True)
-class Amount:
-    """A number with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -66,9 +49,8 @@ class ProblemSize:
     reopened: MatchedDifference | NotComputable
     chased: MatchedDifference | NotComputable
     accounts: int  # with two cases or more
-    hours: Amount | NotComputable
-    money: Amount | NotComputable
-    ranks: tuple[tuple[int, int], ...]  # by number, by hours, by growth: where it may stand, 95%
+    cost: ProblemCost
+    ranks: tuple[tuple[int, int], ...]  # by number, by cost, by growth: where it may stand, 95%
 
 
 RANKINGS: Final = ("how many", "how much", "how fast it grows")
@@ -97,14 +79,15 @@ def problem_sizes(
     courses = [trend(row, exposure) for row in counts]
     matched = _matched(case_table, segment, f"{span} AND {told}", values, labels)
     accounts = _repeated_accounts(case_table, segment, span, values)
-    hours = [_hours(row, cost) for row in found]
-    ranks = _ranks(found, hours, courses, seed)
+    given_back = query_given_back(case_table, segment, f"{span} AND {told}", values)
+    costs = [problem_cost(row, label, given_back, cost) for label, row in zip(labels, found, strict=True)]
+    ranks = _ranks(found, [known.weight for known in costs], courses, seed)
     return [
         ProblemSize(
             label, row["cases"], row["customers"], _share(row["cases"], told_cases), tuple(int(week) for week in counts[index, -SPARK_WEEKS:]),
             courses[index], state_of(counts[index], exposure, courses[index]), bool(alarms[index]), row["rated"],
             matched[label][0], matched[label][1], matched[label][2],
-            accounts.get(label, 0), hours[index], _money(hours[index], cost), ranks[index],
+            accounts.get(label, 0), costs[index], ranks[index],
         )
         for index, (label, row) in enumerate(zip(labels, found, strict=True))
     ]  # fmt: skip
@@ -195,31 +178,9 @@ def _repeated_accounts(case_table: CaseTable, segment: str, span: str, values: d
     return {str(row["label"]): int(row["accounts"]) for row in case_table.engine.query(sql, values).to_pylist()}
 
 
-def _hours(row: dict[str, object], cost: Cost) -> Amount | NotComputable:
-    """Replies by a person times the minutes declared; the interval is that of the mean replies a case."""
-    if cost.minutes is None:
-        return NotComputable("nobody declared how long a reply takes (--minutes)")
-    cases, replies, squares = (int(row[name] or 0) for name in ("cases", "replies", "squares"))  # type: ignore[call-overload]
-    if not replies:
-        return NotComputable("no replies are recorded")
-    if cases < 2:
-        return NotComputable("one case alone")
-    mean, low, high = mean_with_interval(cases, replies, squares)
-    factor = cases * cost.minutes / 60
-    return Amount(mean * factor, max(low, 0) * factor, high * factor)
-
-
-def _money(hours: Amount | NotComputable, cost: Cost) -> Amount | NotComputable:
-    if isinstance(hours, NotComputable):
-        return hours
-    if cost.rate is None:
-        return NotComputable("nobody declared what an hour costs (--rate)")
-    return Amount(*(value * cost.rate for value in (hours.value, hours.low, hours.high)))
-
-
 def _ranks(
     rows: Sequence[dict[str, object]],
-    hours: Sequence[Amount | NotComputable],
+    weights: Sequence[Amount | NotComputable],
     courses: Sequence[QuarterlyTrend | NotComputable],
     seed: int,
 ) -> list[tuple[tuple[int, int], ...]]:
@@ -227,12 +188,12 @@ def _ranks(
     random = np.random.default_rng(seed)
     cases = np.array([float(row["cases"]) for row in rows])  # type: ignore[arg-type]
     number = random.gamma(cases + 0.5, 1.0, (RANK_DRAWS, len(rows)))
-    many = np.column_stack([_draws(random, hour) for hour in hours]) if rows else number
+    many = np.column_stack([_draws(random, weight) for weight in weights]) if rows else number
     fast = np.column_stack([_draws(random, course) for course in courses]) if rows else number
     result = []
     bounds = [_rank_bounds(draws) for draws in (number, many, fast)]
     for index in range(len(rows)):
-        known = (True, not isinstance(hours[index], NotComputable), not isinstance(courses[index], NotComputable))
+        known = (True, not isinstance(weights[index], NotComputable), not isinstance(courses[index], NotComputable))
         result.append(
             tuple(bound[index] if is_known else (0, 0) for bound, is_known in zip(bounds, known, strict=True))
         )

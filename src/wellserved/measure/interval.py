@@ -30,6 +30,17 @@ def garwood_interval(count: int) -> tuple[float, float]:
     return (low, float(special.gammaincinv(count + 1, 1 - _TAIL)))
 
 
+def weighted_count_interval(total: float, squares: float, largest: float) -> tuple[float, float]:
+    """Interval of what rare events come to that do not weigh the same: the total of what was counted, its sum of squares, the largest weight.
+
+    Events are Poisson; of weight 1 each, this is Garwood's interval. M. P. Fay and E. J. Feuer, Statistics in Medicine 16
+    (1997) 791-801.
+    """
+    low = squares / total * float(special.gammaincinv(total * total / squares, _TAIL)) if total else 0.0
+    above, spread = total + largest, squares + largest * largest
+    return (low, spread / above * float(special.gammaincinv(above * above / spread, 1 - _TAIL)))
+
+
 def mean_with_interval(n: int, total: float, squares: float) -> tuple[float, float, float]:
     """Mean and its t interval from n > 1 values, their sum and the sum of their squares."""
     mean = total / n

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from wellserved.listen.cost import Amount
 from wellserved.listen.rise import QuarterlyTrend
 from wellserved.listen.sizes import ProblemSize
 from wellserved.report.contents import Finding, Section, Table, Tone
@@ -32,26 +33,53 @@ def problem_section(sizes: Sequence[ProblemSize]) -> Section | None:
     findings += [Finding(f"New: {_name(size)}.", "signal", n=size.cases) for size in sizes if size.state == "new"][
         :SHOWN_CHANGES
     ]
+    dearest = _dearest(sizes)
+    findings += [_cost(size, position == 0) for position, size in enumerate(dearest)]
     rows = tuple(
         (
             _name(size),
             format_number(size.cases),
             format_number(size.customers),
             format_percent(size.share.value),
+            *([_money(size)] if dearest else []),
             size.state,
         )
-        for size in sizes[:SHOWN_PROBLEMS]
+        for size in [*sizes[:SHOWN_PROBLEMS], *(size for size in dearest if size not in sizes[:SHOWN_PROBLEMS])]
     )
-    table = Table(
-        "What customers told most", ("problem", "cases", "customers", "share", "state"), rows,
-        "By what each case is mostly about. With the problem, not because of it.",
-    )  # fmt: skip
+    columns = ("problem", "cases", "customers", "share", *(["cost"] if dearest else []), "state")
+    note = "By what each case is mostly about. With the problem, not because of it."
+    if dearest:
+        note += " Cost: replies at the minutes and the rate declared, and what was given back."
+    table = Table("What customers told most", columns, rows, note)
     return Section("problems", "What customers keep telling", tuple(findings), tables=(table,))
 
 
 def _name(size: ProblemSize) -> str:
     """Without its number, which is for who works on it."""
     return size.label.partition(" ")[2]
+
+
+def _dearest(sizes: Sequence[ProblemSize]) -> list[ProblemSize]:
+    """The problems that cost most, where that is known."""
+    costly = [size for size in sizes if isinstance(size.cost.money, Amount) and size.cost.money.value > 0]
+    return sorted(costly, key=_value)[:SHOWN_CHANGES]
+
+
+def _value(size: ProblemSize) -> float:
+    return -size.cost.money.value if isinstance(size.cost.money, Amount) else 0.0
+
+
+def _money(size: ProblemSize) -> str:
+    money = size.cost.money
+    return f"{format_number(round(money.value))} {size.cost.currency}".strip() if isinstance(money, Amount) else ""
+
+
+def _cost(size: ProblemSize, is_first: bool) -> Finding:
+    money = size.cost.money
+    assert isinstance(money, Amount)
+    begins = "Most was spent on" if is_first else "Then on"
+    small = f"95% interval {format_number(round(money.low))} to {format_number(round(money.high))}"
+    return Finding(f"{begins}: {_name(size)}, about {_money(size)}.", "fact", n=size.cases, small=small)
 
 
 def _by_course(sizes: Sequence[ProblemSize], state: str) -> list[ProblemSize]:

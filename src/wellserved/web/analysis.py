@@ -87,6 +87,7 @@ def version_of(workspace: Workspace) -> tuple[object, ...]:
         "workspace.toml",
         "problems/found.json",
         "problems/decisions.jsonl",
+        "problems/cost.json",
     ):
         file = workspace.folder / name
         file_times.append(file.stat().st_mtime_ns if file.exists() else 0)

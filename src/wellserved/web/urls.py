@@ -105,6 +105,7 @@ urlpatterns = [
     path("explore/<slug:name>/", analytics.explore, name="explore"),
     path("problems/", problems.problems, name="problems"),
     path("problems/look", problems.look_for_problems, name="look_for_problems"),
+    path("problems/cost", problems.keep_problem_cost, name="problem_cost"),
     path("problems/<slug:id_>/", problems.problem, name="problem"),
     path("problems/<slug:id_>/decide", problems.decide, name="decide"),
     path("improvements/", changes.improvements, name="improvements"),

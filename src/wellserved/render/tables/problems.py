@@ -8,11 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellserved.listen.book import Book, CustomerProblem, Decision
+from wellserved.listen.cost import Amount, Cost
+from wellserved.listen.filing import Filing
 from wellserved.listen.novelty import Neighbourhood
 from wellserved.listen.origins import Scan
 from wellserved.listen.rise import QuarterlyTrend
 from wellserved.listen.sizes import RANKINGS as RANKINGS
-from wellserved.listen.sizes import Amount, ProblemSize
+from wellserved.listen.sizes import ProblemSize
 from wellserved.measure.matched import MatchedDifference
 from wellserved.moments import NotComputable, day_of
 from wellserved.report import Table
@@ -21,7 +23,7 @@ from wellserved.wording import plural
 _BARS = "▁▂▃▄▅▆▇█"
 PROBLEM_COLUMNS = (
     "rank", "problem", "cases", "customers", "share", "12 weeks", "change a quarter", "state", "good ratings", "reopened", "chased",
-    "accounts twice", "hours", "cost",
+    "accounts twice", "hours", "given back", "cost",
 )  # fmt: skip
 _NAMES = {"problem": "words", "category": "category", "cause": "cause", "service": "service"}
 
@@ -32,7 +34,7 @@ def problem_table(
     told: int,
     cases: int,
     book: Book | None,
-    currency: str = "",
+    cost: Cost,
     caution: str = "",
     ranking: str = RANKINGS[0],
 ) -> Table:
@@ -44,14 +46,15 @@ def problem_table(
         (
             rank_words(size.ranks[position]), size.label, size.cases, size.customers, f"{size.share.value:.1%} ({size.share.low:.1%} to {size.share.high:.1%})", text_bars(size.weeks),
             change_words(size.course), size.state + (", alarm" if size.is_alarm else ""), difference_words(size.ratings), difference_words(size.reopened),
-            difference_words(size.chased), size.accounts, amount_words(size.hours), amount_words(size.money, currency),
+            difference_words(size.chased), size.accounts, amount_words(size.cost.hours),
+            amount_words(size.cost.given_back, size.cost.currency), amount_words(size.cost.money, size.cost.currency),
         )
         for size in sizes
     )  # fmt: skip
     note = f"{told:,} of {plural(cases, 'case')} tell what they are about. Each case counts once, with what it is mostly about. "
     note += "Ratings, reopenings and chases: percentage points more than in cases alike (service, channel, month, priority). "
     note += "With the problem, not because of it: only a proof can tell that."
-    note = " ".join([note, *reasons, caution]).strip()
+    note = " ".join(filter(None, [note, cost_words(cost, sizes), *reasons, caution]))
     if by == "problem" and book is not None:
         note = f"{look_words(book)} {note}"
     told_columns = [index for index in range(len(PROBLEM_COLUMNS)) if any(row[index] not in ("", 0) for row in rows)]
@@ -68,6 +71,7 @@ def problem_record(size: ProblemSize) -> dict[str, Any]:
     """A problem's numbers in full, each with its interval, or why it cannot be told."""
     record: dict[str, Any] = {
         "problem": size.label, "cases": size.cases, "customers": size.customers, "state": size.state, "alarm": size.is_alarm, "weeks": list(size.weeks),
+        "currency": size.cost.currency,
     }  # fmt: skip
     numbers = {
         "share": size.share,
@@ -75,6 +79,9 @@ def problem_record(size: ProblemSize) -> dict[str, Any]:
         "good ratings": size.ratings,
         "reopened": size.reopened,
         "chased": size.chased,
+        "hours": size.cost.hours,
+        "given back": size.cost.given_back,
+        "cost": size.cost.money,
     }
     for name, known in numbers.items():
         if isinstance(known, NotComputable):
@@ -109,12 +116,26 @@ def look_words(book: Book) -> str:
     return " ".join(filter(None, parts))
 
 
+def cost_words(cost: Cost, sizes: Sequence[ProblemSize]) -> str:
+    """What hours and money rest on; nothing where neither is known."""
+    parts = []
+    if cost.minutes is not None:
+        parts.append(f"{cost.minutes:g} minutes a reply, as declared")
+    if cost.rate is not None:
+        parts.append(f"{cost.rate:g} {cost.currency}".strip() + " an hour, as declared")
+    if any(not isinstance(size.cost.given_back, NotComputable) for size in sizes):
+        parts.append(
+            "given back is what returned and recovered moments say (of a case with both, the larger), as if such cases went on coming"
+        )
+    return f"Cost: {'; '.join(parts)}." if parts else ""
+
+
 def _shared_reasons(sizes: Sequence[ProblemSize]) -> list[str]:
     """Why a whole column is empty, once."""
     sentences = []
     for name, values in (
         ("Ratings", [size.ratings for size in sizes]), ("Reopenings", [size.reopened for size in sizes]), ("Chases", [size.chased for size in sizes]),
-        ("Hours", [size.hours for size in sizes]), ("Cost", [size.money for size in sizes]),
+        ("Hours", [size.cost.hours for size in sizes]), ("Given back", [size.cost.given_back for size in sizes]), ("Cost", [size.cost.money for size in sizes]),
     ):  # fmt: skip
         reasons = {value.reason for value in values if isinstance(value, NotComputable)}
         if len(reasons) == 1 and all(isinstance(value, NotComputable) for value in values):
@@ -159,7 +180,7 @@ def in_order(sizes: Sequence[ProblemSize], ranking: str) -> list[ProblemSize]:
     """By number of cases, by hours, or by growth; what is not known comes last."""
 
     def value(size: ProblemSize) -> float:
-        known = {RANKINGS[0]: size.cases, RANKINGS[1]: size.hours, RANKINGS[2]: size.course}[ranking]
+        known = {RANKINGS[0]: size.cases, RANKINGS[1]: size.cost.weight, RANKINGS[2]: size.course}[ranking]
         if isinstance(known, NotComputable):
             return float("-inf")
         return known.value if isinstance(known, Amount) else known.ratio if isinstance(known, QuarterlyTrend) else known
@@ -263,6 +284,36 @@ def origin_table(scan: Scan | NotComputable, fault: str) -> Table:
         "Chance: how often the worst of all would look this bad where nothing is wrong. Where to look first, not why."
     )
     return Table(f"Where {fault} come from", columns, rows, note)
+
+
+def filing_tables(filing: Filing | NotComputable, column: str) -> list[Table]:
+    """What is filed beside what is said: what belongs together, what hides several problems, what is scattered."""
+    title = f"Customers' words beside the {column}"
+    columns = (column, "problem", "cases", "by chance", f"of the {column}", "of the problem")
+    if isinstance(filing, NotComputable):
+        return [Table(title, columns, (), f"Not computable: {filing.reason}.")]
+    rows = tuple(
+        (pair.category, pair.problem, pair.cases, f"{pair.expected:,.0f}", f"{pair.share_of_category:.0%}", f"{pair.share_of_problem:.0%}")
+        for pair in filing.pairs
+    )  # fmt: skip
+    note = (
+        f"{plural(filing.cases, 'case')} told by both. Agreement {filing.agreement:.2f} (0: as by chance, 1: alike; adjusted mutual information). "
+        "Shown is what shares more cases than chance lets expect."
+    )
+    facts = (
+        (f"hold several problems: look whether the {column} hides one", ", ".join(filing.hiding)),
+        (f"are scattered, none {column} has half of them", ", ".join(filing.scattered)),
+        (f"equal words filed under more than one {column}", share_words(filing.apart, filing.wordings)),
+    )
+    findings = Table("What to look at", ("what", "which"), tuple(fact for fact in facts if fact[1]))
+    return [Table(title, columns, rows, note), findings]
+
+
+def share_words(share: Amount | NotComputable, n: int) -> str:
+    """A share of so many with its interval, or why there is none."""
+    if isinstance(share, NotComputable):
+        return f"not computable: {share.reason}"
+    return f"{share.value:.0%} of {n:,} wordings ({share.low:.0%} to {share.high:.0%})"
 
 
 def novelty_table(days: Sequence[Neighbourhood], texts: Sequence[str]) -> Table:

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from wellserved.actions import account_questions, listening, problem_pages, problem_questions
+from wellserved.actions import account_questions, listening, problem_costs, problem_pages, problem_questions
 from wellserved.actions.accounts import customer_accounts
 from wellserved.actions.customer_worth import show_yearly_total, visible_worths
 from wellserved.errors import RequestError, StorageError, UnknownNameError
@@ -44,6 +44,8 @@ def problems(request: HttpRequest) -> HttpResponse:
     context = {
         "page": safe_html(page), "cards": shown_cards, "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
         "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
+        "filing": safe_html(cached_answer(problem_pages.filing_page, by)) if by != PROBLEM and page else "",
+        "cost": problem_costs.declared_cost(settings.WORKSPACE),
     }  # fmt: skip
     return render(request, "problems.html", context)
 
@@ -66,6 +68,25 @@ def look_for_problems(request: HttpRequest) -> HttpResponseBase:
     """Have the customers' words read; the worker does it, and the page shows how far it is."""
     listening.ask_for_look(settings.WORKSPACE)
     record_event(person_of(request), "asked for a look at problems", "")
+    return redirect("problems")
+
+
+@required_permission("declare_improvements", "POST")
+def keep_problem_cost(request: HttpRequest) -> HttpResponseBase:
+    """Declare what a reply takes and what an hour costs, for the cost of every problem."""
+    minutes, rate = (request.POST.get(name, "").strip() for name in ("minutes", "rate"))
+    try:
+        cost = problem_costs.parse_cost(float(minutes.replace(",", ".")) if minutes else None, rate)
+        problem_costs.declare_cost(settings.WORKSPACE, cost)
+    except ValueError:
+        messages.error(request, _("Give how long a reply takes in minutes, as 9."))
+    except StorageError:
+        raise
+    except RequestError as error:
+        messages.error(request, f"{error.problem} {error.remedy}")
+    else:
+        record_event(person_of(request), "declared what a reply takes", f"{minutes} / {rate}")
+        messages.success(request, _("Kept. Problems and reports use it from now on."))
     return redirect("problems")
 
 

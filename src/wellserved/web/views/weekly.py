@@ -16,11 +16,14 @@ from wellserved.actions.job_journal import job_journal as write_job_journal
 from wellserved.actions.mail_settings import load_settings
 from wellserved.actions.team_week import draft_team_week, leads_team
 from wellserved.actions.week_page import render_week
+from wellserved.actions.week_problems import WeekProblems, problems_of_week
 from wellserved.errors import PeriodError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.storage import log
+from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import WeeklyMail
 from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
+from wellserved.web.analysis import cached_answer, has_records
 
 MAX_WEEK_LETTERS = 20_000  # letters of a week's report; settings.py lets a form of so many come
 WEEK_FORMATS = {"txt": "text/plain", "html": "text/html", "pdf": "application/pdf", "eml": "message/rfc822"}
@@ -68,7 +71,7 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         return redirect("week", week)
     scope = scope_of(request)
     if request.GET.get("of") == "team" and leads_team(scope):
-        text, is_edited = draft_team_week(scope, monday), False
+        text, is_edited = draft_team_week(scope, monday, _week_problems(scope, monday)), False
     else:
         text, is_edited = weekly.week_text(journal, scope, monday)
     context = {
@@ -78,6 +81,13 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         schedule = WeeklyMail.objects.filter(owner=scope.person).first()
         context |= {"sends_mail": True, "schedule": schedule, "mails": scope.outgoing().filter(period=week)}
     return render(request, "week.html", context)
+
+
+def _week_problems(scope: AccessScope, monday: date) -> WeekProblems:
+    """What customers kept telling in a week, as far as whoever drafts may know it."""
+    if not has_permission(scope.person, "read_measures") or not has_records():
+        return WeekProblems("", ())
+    return cached_answer(problems_of_week, monday, scope.person.team.name if scope.person.team else "")
 
 
 @required_permission("own")

@@ -1,0 +1,140 @@
+"""What a problem costs: hours of replies as somebody declared them, and what was given back.
+
+Every number says what it rests on. Nothing here says what would be gained if the problem were gone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wellserved.engine.duckdb import quote_text
+from wellserved.measure.case_table import CaseTable
+from wellserved.measure.interval import mean_with_interval, weighted_count_interval
+from wellserved.moments import JOURNAL_SOURCE, NotComputable
+
+GIVING_BACK_KINDS: Final = ("returned", "recovered")
+"""Moments whose amount went back to the customer: the worth of what came back, and what making it right took."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one reply takes, as somebody declared it."""
+
+    minutes: float | None = None  # of work a reply
+    rate: float | None = None  # money an hour
+    currency: str = ""
+
+    def but(self, other: Cost) -> Cost:
+        """As this says, but for what the other says too."""
+        rate = (self.rate, self.currency) if other.rate is None else (other.rate, other.currency)
+        return Cost(self.minutes if other.minutes is None else other.minutes, *rate)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ProblemCost:
+    """Hours, money given back, and both as money."""
+
+    hours: Amount | NotComputable
+    given_back: Amount | NotComputable
+    money: Amount | NotComputable  # hours at the declared rate, and what was given back
+    currency: str  # of what is known of these; empty: none is stated
+
+    @property
+    def weight(self) -> Amount | NotComputable:
+        """How much it is: money where that is known, else hours."""
+        return self.hours if isinstance(self.money, NotComputable) else self.money
+
+
+Totals = Mapping[str, Any]  # what one problem's cases sum up to
+GivenBack = Mapping[str, Mapping[str, Totals]]  # label -> currency -> total, squares, largest
+
+
+def problem_cost(totals: Totals, label: str, given_back: GivenBack, cost: Cost) -> ProblemCost:
+    """The cost of one problem's cases, each part with its interval or why it is not known."""
+    hours = _hours(totals, cost)
+    back, currency = _given_back(given_back, label)
+    known_currency = currency if not isinstance(back, NotComputable) else cost.currency
+    return ProblemCost(hours, back, _money(hours, back, currency, cost), known_currency)
+
+
+def query_given_back(case_table: CaseTable, segment: str, span: str, values: dict[str, object]) -> GivenBack:
+    """What went back to customers by problem and currency; of a case that tells both of a return and of its recovery,
+    the larger counts, since the one often pays for the other."""
+    kinds = ", ".join(map(quote_text, GIVING_BACK_KINDS))
+    worth = [f"coalesce(abs(sum(amount) FILTER (kind = {quote_text(kind)})), 0)" for kind in GIVING_BACK_KINDS]
+    sql = f"""SELECT label, currency, sum(amount) AS total, sum(amount * amount) AS squares, max(amount) AS largest FROM (
+            SELECT source, case_id, coalesce(currency, '') AS currency, greatest({", ".join(worth)}) AS amount FROM moments
+            WHERE kind IN ({kinds}) AND amount IS NOT NULL AND source <> {quote_text(JOURNAL_SOURCE)} GROUP BY ALL
+        ) JOIN (SELECT source, case_id, {segment} AS label FROM {case_table.table} WHERE {span}) USING (source, case_id)
+        WHERE amount > 0 AND label IS NOT NULL GROUP BY ALL"""
+    found: dict[str, dict[str, Totals]] = {}
+    for row in case_table.engine.query(sql, values).to_pylist():
+        found.setdefault(str(row["label"]), {})[row["currency"]] = row
+    return found
+
+
+def _hours(totals: Totals, cost: Cost) -> Amount | NotComputable:
+    """Replies by a person times the minutes declared; the interval is that of the mean replies a case."""
+    if cost.minutes is None:
+        return NotComputable("nobody declared how long a reply takes")
+    cases, replies, squares = (int(totals[name] or 0) for name in ("cases", "replies", "squares"))
+    if not replies:
+        return NotComputable("no replies are recorded")
+    if cases < 2:
+        return NotComputable("one case alone")
+    mean, low, high = mean_with_interval(cases, replies, squares)
+    factor = cases * cost.minutes / 60
+    return Amount(mean * factor, max(low, 0) * factor, high * factor)
+
+
+def _given_back(given_back: GivenBack, label: str) -> tuple[Amount | NotComputable, str]:
+    """What went back to a problem's customers, and its currency."""
+    currencies = sorted({currency for by_currency in given_back.values() for currency in by_currency})
+    if not currencies:
+        return NotComputable("no amounts of returns or credits are recorded"), ""
+    if len(currencies) > 1:
+        return NotComputable(
+            f"amounts in {' and '.join(name or 'no currency' for name in currencies)} are not added"
+        ), ""
+    # the largest of the house: a problem's own few would leave out what such cases may bring
+    largest = max(by_currency[currencies[0]]["largest"] for by_currency in given_back.values())
+    row = given_back.get(label, {}).get(currencies[0], {"total": 0.0, "squares": 0.0})
+    return Amount(row["total"], *weighted_count_interval(row["total"], row["squares"], largest)), currencies[0]
+
+
+def _money(
+    hours: Amount | NotComputable, back: Amount | NotComputable, currency: str, cost: Cost
+) -> Amount | NotComputable:
+    """Hours at the declared rate, what was given back, or both where both are known in one currency."""
+    if cost.rate is None:
+        return back if not isinstance(back, NotComputable) else NotComputable("nobody declared what an hour costs")
+    if isinstance(hours, NotComputable):
+        return hours
+    worked = Amount(*(value * cost.rate for value in (hours.value, hours.low, hours.high)))
+    if isinstance(back, NotComputable):
+        return back if "not added" in back.reason else worked
+    if currency != cost.currency:
+        return NotComputable(
+            f"hours in {cost.currency or 'no currency'} and amounts in {currency or 'no currency'} are not added"
+        )
+    return _added(worked, back)
+
+
+def _added(first: Amount, second: Amount) -> Amount:
+    """Two independent amounts together. Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702, equation 8."""
+    value = first.value + second.value
+    below = math.hypot(first.value - first.low, second.value - second.low)
+    above = math.hypot(first.high - first.value, second.high - second.value)
+    return Amount(value, max(value - below, 0.0), value + above)

@@ -1,0 +1,119 @@
+"""What cases are filed under beside what their customers say: does a category hide several problems, is a problem scattered over
+several, and are equal words filed alike?
+
+A category and a problem belong together where they share more cases than chance lets expect (adjusted residual; Haberman,
+Biometrics 29, 1973, p. 205), judged so that of all pairs together one in twenty tables would show any by chance (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+from sklearn.metrics import adjusted_mutual_info_score
+
+from wellserved.listen.clean import line_key
+from wellserved.listen.cost import Amount
+from wellserved.measure.interval import wilson_interval
+from wellserved.moments import NotComputable
+
+LEVEL: Final = 0.05  # of all pairs together
+FEWEST_CASES: Final = 30  # told by both
+FEWEST_OF_A_PAIR: Final = 5  # cases
+FEWEST_WORDINGS: Final = 10
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A category and a problem that belong together."""
+
+    category: str
+    problem: str
+    cases: int
+    expected: float  # where neither tells of the other
+    share_of_category: float
+    share_of_problem: float
+
+
+@dataclass(frozen=True)
+class Filing:
+    """How a house files cases, beside what they are about."""
+
+    cases: int  # told by both
+    agreement: float  # adjusted mutual information: 0 as by chance, 1 alike
+    pairs: tuple[Pair, ...]  # of each category, largest first
+    hiding: tuple[str, ...]  # categories that hold several problems
+    scattered: tuple[str, ...]  # problems that are filed under several categories, none of which has half of it
+    wordings: int  # that came twice and more
+    apart: Amount | NotComputable  # share of these that are filed under more than one category
+
+
+def compare_filing(categories: Sequence[str], problems: Sequence[str], texts: Sequence[str]) -> Filing | NotComputable:
+    """What is filed beside what is said; a row a case: its category, its problem, and its first words."""
+    if len(categories) < FEWEST_CASES:
+        return NotComputable(f"only {len(categories)} cases have both; at least {FEWEST_CASES} are needed")
+    category_names, rows = np.unique(np.array(categories, dtype=object), return_inverse=True)
+    problem_names, columns = np.unique(np.array(problems, dtype=object), return_inverse=True)
+    if len(category_names) < 2 or len(problem_names) < 2:
+        return NotComputable("there is one category, or one problem, alone")
+    table = np.zeros((len(category_names), len(problem_names)))
+    np.add.at(table, (rows, columns), 1)
+    pairs = _pairs(table, list(category_names), list(problem_names))
+    wordings, apart = _filed_apart(categories, texts)
+    return Filing(
+        len(categories),
+        float(adjusted_mutual_info_score(rows, columns)),
+        tuple(pairs),
+        tuple(name for name in category_names if sum(pair.category == name for pair in pairs) > 1),
+        tuple(
+            name
+            for name, counts in zip(problem_names, table.T, strict=True)
+            if counts.max() < counts.sum() / 2 and (counts >= FEWEST_OF_A_PAIR).sum() > 1
+        ),
+        wordings,
+        apart,
+    )
+
+
+def adjusted_residuals(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far each cell lies from what its margins let expect, in standard deviations (rows, columns); 0 where it cannot differ."""
+    total = table.sum()
+    across, down = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
+    expected = across * down / total
+    variance = expected * (1 - across / total) * (1 - down / total)
+    residuals: npt.NDArray[np.float64] = np.divide(
+        table - expected, np.sqrt(variance), out=np.zeros_like(table), where=variance > 0
+    )
+    return residuals
+
+
+def _pairs(table: npt.NDArray[np.float64], categories: list[str], problems: list[str]) -> list[Pair]:
+    bound = float(special.ndtri(1 - LEVEL / table.size))
+    tied = (adjusted_residuals(table) > bound) & (table >= FEWEST_OF_A_PAIR)
+    across, down = table.sum(axis=1), table.sum(axis=0)
+    pairs = [
+        Pair(
+            categories[row], problems[column], int(table[row, column]), across[row] * down[column] / table.sum(),
+            table[row, column] / across[row], table[row, column] / down[column],
+        )
+        for row, column in np.argwhere(tied)
+    ]  # fmt: skip
+    size = dict(zip(categories, across, strict=True))
+    return sorted(pairs, key=lambda pair: (-size[pair.category], pair.category, -pair.cases, pair.problem))
+
+
+def _filed_apart(categories: Sequence[str], texts: Sequence[str]) -> tuple[int, Amount | NotComputable]:
+    """Wordings that came in several cases, equal but for numbers, and the share that is filed under several categories."""
+    filed: dict[str, list[str]] = defaultdict(list)
+    for category, text in zip(categories, texts, strict=True):
+        filed[" ".join(line_key(text).split())].append(category)
+    repeated = [names for key, names in filed.items() if key and len(names) > 1]
+    if len(repeated) < FEWEST_WORDINGS:
+        return len(repeated), NotComputable(f"only {len(repeated)} wordings came twice and more")
+    differing = sum(len(set(names)) > 1 for names in repeated)
+    return len(repeated), Amount(differing / len(repeated), *wilson_interval(differing, len(repeated)))
