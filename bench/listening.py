@@ -1,6 +1,6 @@
 """Problems found in words: how well, how fast, how steadily; beside k-means that is told the true number.
 
-    python -m bench.listening DATA/banking77
+    python -m bench.listening DATA/banking77 [--peers FOLDER]    # where BERTopic, UMAP, HDBSCAN and EVoC are installed
     python -m bench.listening DATA/banking77 --texts 1000000    # as many, made of them
 
 DATA/banking77 holds train.csv and test.csv of Banking77 (Casanueva 2020, CC BY 4.0). Vectors of the house's own words, no
@@ -14,6 +14,7 @@ import random
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wellserved.listen.fit import EarlierFit, Fit, fit_problems
-from wellserved.listen.graph import NO_GROUP
+from wellserved.listen.graph import NO_GROUP, Labels
+from wellserved.listen.model import MODEL_NAME, Meaning, load_meaning
 from wellserved.listen.novelty import NoveltyScan
 from wellserved.listen.origins import Scan, scan_origins
-from wellserved.listen.vectors import Vectoriser
+from wellserved.listen.vectors import Matrix, Vectoriser
 from wellserved.wording import plural
 
 
@@ -37,29 +39,54 @@ def read_rows(file: Path) -> tuple[list[str], list[str]]:
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def fitted(texts: list[str], earlier: EarlierFit | None = None) -> Fit:
+def fitted(texts: list[str], earlier: EarlierFit | None = None, meaning: Meaning | None = None) -> Fit:
     """Problems of texts, each of another customer."""
-    fit = fit_problems(texts, range(len(texts)), [""] * len(texts), earlier=earlier)
+    fit = fit_problems(texts, range(len(texts)), [""] * len(texts), earlier=earlier, meaning=meaning)
     assert isinstance(fit, Fit), fit
     return fit
 
 
-def show_found(name: str, texts: list[str], truth: list[str]) -> None:
-    """How well the true groups are found without their number, and by k-means with it."""
+def show_found(name: str, texts: list[str], truth: list[str], peers: str) -> None:
+    """How well the true groups are found without their number, by the house's own words and with the model; and by others."""
+    meaning = load_meaning(MODEL_NAME)
+    assert meaning is not None
+    print(f"{name}: {len(texts):,} texts, {len(set(truth))} true groups")
+    _show_groups("own words", truth, lambda: fitted(texts).numbers)
+    _show_groups("with the model", truth, lambda: fitted(texts, meaning=meaning).numbers)
+    kmeans = KMeans(len(set(truth)), n_init=3, random_state=1)
+    vectors, meant = Vectoriser(texts, 1).views(texts).whole, meaning(texts)
+    _show_groups("k-means told the number, own words", truth, lambda: kmeans.fit_predict(vectors))
+    _show_groups("k-means told the number, the model's vectors", truth, lambda: kmeans.fit_predict(meant))
+    if peers:
+        sys.path.append(peers)
+        _show_peers(texts, truth, meant)
+
+
+def _show_peers(texts: list[str], truth: list[str], meant: Matrix) -> None:
+    """Others that are not told the number, on the model's vectors, which they do not pay for here."""
+    from bertopic import BERTopic
+    from evoc import EVoC
+
+    _show_groups("EVoC", truth, lambda: EVoC(random_state=1).fit_predict(meant))
+    topics = BERTopic()
+    numbers = _show_groups("BERTopic as it comes", truth, lambda: np.array(topics.fit_transform(texts, meant)[0]))
+    _show_groups(
+        "BERTopic, outliers reduced", truth,
+        lambda: np.array(topics.reduce_outliers(texts, numbers.tolist(), strategy="embeddings", embeddings=meant)),
+    )  # fmt: skip
+
+
+def _show_groups(name: str, truth: list[str], find: Callable[[], Labels]) -> Labels:
+    """One way to find groups: how many, how well, and what it takes."""
     begun = time.process_time()
-    fit = fitted(texts)
+    numbers = find()
     seconds = time.process_time() - begun
-    own = adjusted_mutual_info_score(truth, fit.numbers)
-    begun = time.process_time()
-    vectors = Vectoriser(texts, 1).views(texts).whole
-    told = KMeans(len(set(truth)), n_init=3, random_state=1).fit_predict(vectors)
-    peer = adjusted_mutual_info_score(truth, told)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
-        f"{name}: {len(texts):,} texts, {len(set(truth))} true groups; found {plural(len(fit.parents), 'problem')}, "
-        f"{(fit.numbers == NO_GROUP).mean():.1%} about none, AMI {own:.3f}, {seconds:.1f} CPU s; "
-        f"k-means told the number: AMI {peer:.3f}, {time.process_time() - begun:.1f} CPU s; {memory} MB at most"
+        f"  {name}: {len(set(numbers.tolist()) - {NO_GROUP})} groups, {(numbers == NO_GROUP).mean():.1%} in none, "
+        f"AMI {adjusted_mutual_info_score(truth, numbers):.3f}, {seconds:.1f} CPU s; {memory} MB at most so far"
     )
+    return numbers
 
 
 def show_identity(texts: list[str], seed: int) -> None:
@@ -205,8 +232,9 @@ def main() -> None:
         show_scale(*read_rows(folder / "train.csv"), int(sys.argv[sys.argv.index("--texts") + 1]))
         return
     (test, test_truth), (train, train_truth) = (read_rows(folder / name) for name in ("test.csv", "train.csv"))
-    show_found("Banking77 test", test, test_truth)
-    show_found("Banking77 train", train, train_truth)
+    peers = sys.argv[sys.argv.index("--peers") + 1] if "--peers" in sys.argv else ""
+    show_found("Banking77 test", test, test_truth, peers)
+    show_found("Banking77 train", train, train_truth, peers)
     for seed in (3, 5):
         show_identity(train, seed)
     show_alarms(train, train_truth, 30)

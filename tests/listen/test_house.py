@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import Improvement
 from wellserved.listen.book import read_book, read_parts
 from wellserved.listen.cost import Cost
+from wellserved.listen.model import MODEL_NAME, OWN_WORDS
 from wellserved.listen.origins import Scan
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
@@ -300,3 +302,39 @@ def test_the_file_clerk_finds_where_names_are_misspelt(tmp_path: Path) -> None:
         assert not any(name.encode() in stored.read_bytes() for name in names)
     table = overview(workspace, "cause", MeasureQuestion(()), Cost())
     assert [size.label for size in table.sizes] == ["surname: misspelt"]
+
+
+def test_a_model_joins_languages_and_is_kept_from_look_to_look(tmp_path: Path) -> None:
+    german = {
+        "damaged": "die Pumpe kam beschädigt an, das Gehäuse ist gerissen",
+        "invoice": "die Rechnung zeigt den falschen Betrag",
+    }
+    workspace, rows = desk(tmp_path, 8, 40)
+    add(
+        workspace,
+        [
+            replace(row, number=row.number + 50_000, text=f"{german[row.truth]} {row.number}, {row.customer}")
+            for row in rows
+            if row.truth in german
+        ],
+    )
+    listen_anew(workspace, mode=MODEL_NAME)
+    book = listen_anew(workspace)
+    assert book.look.mode == MODEL_NAME
+    with pytest.raises(RequestError, match="afresh"):
+        listen_anew(workspace, mode=OWN_WORDS)
+    parts = read_parts(workspace, book)
+    assert parts is not None
+    numbers, cases = book.now_about(parts), [int(case) for case in parts["case_id"].to_pylist()]
+    truth = {row.number: row.truth for row in rows}
+    for name in german:
+        english = [
+            number for number, case in zip(numbers, cases, strict=True) if truth.get(case) == name and number >= 0
+        ]
+        other = [
+            number
+            for number, case in zip(numbers, cases, strict=True)
+            if truth.get(case - 50_000) == name and number >= 0
+        ]
+        assert max(set(english), key=english.count) == max(set(other), key=other.count), name
+    assert listen_anew(workspace, afresh=True, mode=OWN_WORDS).look.mode == OWN_WORDS

@@ -14,6 +14,7 @@ from filelock import FileLock
 from wellserved import disk
 from wellserved.actions.open_cases import open_case_table
 from wellserved.engine.duckdb import DuckDB, query, quote_text
+from wellserved.errors import RequestError
 from wellserved.listen import book
 from wellserved.listen.book import Book, Decision, Deed
 from wellserved.listen.novelty import Neighbourhood
@@ -27,13 +28,19 @@ WISH_SECONDS = 2.0  # between two looks for somebody's wish
 
 
 def listen_anew(
-    workspace: Workspace, on_progress: ProgressCallback = no_progress, afresh: bool = False, now: datetime | None = None
+    workspace: Workspace,
+    on_progress: ProgressCallback = no_progress,
+    afresh: bool = False,
+    now: datetime | None = None,
+    mode: str | None = None,
 ) -> Book:
     """Read what customers say and keep the problems in it; those that are known keep their numbers.
 
     `afresh`: the problems of before are given up, with everything that people decided about them but in the history.
+    `mode`: the house's own words, or the model that is asked; None: as the look before.
     """
     from wellserved.listen.look import look_for_problems
+    from wellserved.listen.model import OWN_WORDS
 
     folder = workspace.folder / "problems"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -41,8 +48,14 @@ def listen_anew(
         said, names, version = _said(workspace, on_progress)
         before = book.read_book(workspace)
         parts = book.read_parts(workspace, before) if before else None
+        mode = mode or (before.look.mode if before else OWN_WORDS)
+        if before and not afresh and mode != before.look.mode:
+            raise RequestError(
+                f"The problems that are known were read by {before.look.mode}; {mode} would tell others.",
+                "Give them up and look anew with --afresh, or leave --model and --no-model out.",
+            )
         found, problems, parts = look_for_problems(
-            said, before, None if afresh else parts, LOOK_SEED, on_progress, names
+            said, before, None if afresh else parts, LOOK_SEED, on_progress, names, mode
         )
         found = replace(found, made_at=(now or datetime.now(UTC)).isoformat(), log_version=version)
         with workspace.write_lock() as scratch:

@@ -81,6 +81,13 @@ def listen_to_customers(
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Give up the problems known and look as if for the first time.")
     ] = False,
+    model: Annotated[
+        bool | None,
+        typer.Option(
+            "--model/--no-model",
+            help="Ask the model of `wellserved[words]` what words mean, or the words alone; as the look before, where neither is said.",
+        ),
+    ] = None,
     format_: FormatOption = Format.text,
     output: OutputOption = None,
     home: HomeOption = None,
@@ -89,6 +96,7 @@ def listen_to_customers(
     if context.invoked_subcommand:
         return
     from wellserved.actions import listening, problem_costs, problem_questions
+    from wellserved.listen.model import MODEL_NAME, OWN_WORDS
     from wellserved.measure import MeasureQuestion
     from wellserved.render.charts.problems import problem_bars, problem_map
     from wellserved.render.tables import problems
@@ -100,7 +108,8 @@ def listen_to_customers(
     cost = problem_costs.declared_cost(workspace).but(problem_costs.parse_cost(minutes, rate))
     with progress() as on_progress:
         if by is ProblemBasis.problem and not kept:
-            listening.listen_anew(workspace, on_progress, afresh)
+            mode = None if model is None else MODEL_NAME if model else OWN_WORDS
+            listening.listen_anew(workspace, on_progress, afresh, mode=mode)
         found = problem_questions.overview(workspace, by.value, question, cost, on_progress)
     table = problems.problem_table(
         found.by,

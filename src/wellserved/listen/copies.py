@@ -5,9 +5,10 @@ Near copies: 5-word shingles by MinHash (Broder 1997), 128 hashes in bands of 4,
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections import defaultdict
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ SHINGLE_WORDS = 5
 HASHES = 128
 BAND = 4
 ALIKE = 0.85
+FEWEST_SHINGLES = 3  # of a text that may be a near copy
 MAX_BUCKET = 2_000  # texts of one band compared with its first
 _PRIME = (1 << 31) - 1
+_MIXER = np.int64(0x9E3779B97F4A7C1)
 
 
 def representatives(texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -28,13 +31,12 @@ def representatives(texts: Sequence[str]) -> npt.NDArray[np.int64]:
     place_of = np.arange(len(texts))
     for index, text in enumerate(texts):
         place_of[index] = first_of.setdefault(" ".join(line_key(text).split()), index)
-    distinct = sorted(first_of.values())
-    parent = dict(zip(distinct, distinct, strict=True))
-    shingles = {index: _shingles(texts[index]) for index in distinct}
-    for bucket in _buckets({index: words for index, words in shingles.items() if len(words) >= 3}):
+    shingles = Shingles(first_of)
+    parent = {index: index for index in first_of.values()}
+    for bucket in shingles.buckets():
         head = bucket[0]
         for other in bucket[1:MAX_BUCKET]:
-            if parent[other] == other and parent[head] == head and _jaccard(shingles[head], shingles[other]) >= ALIKE:
+            if parent[other] == other and parent[head] == head and shingles.similarity(head, other) >= ALIKE:
                 parent[other] = head
     return np.array([_root(parent, int(index)) for index in place_of], dtype=np.int64)
 
@@ -45,27 +47,57 @@ def _root(parent: dict[int, int], index: int) -> int:
     return index
 
 
-def _shingles(text: str) -> frozenset[int]:
-    words = line_key(text).split()
-    return frozenset(
-        zlib.crc32(" ".join(words[start : start + SHINGLE_WORDS]).encode())
-        for start in range(len(words) - SHINGLE_WORDS + 1)
-    )
+class Shingles:
+    """Runs of five words of many texts, one after the other: a text's are those from its start to the next one's."""
 
+    def __init__(self, index_by_text: Mapping[str, int]) -> None:
+        values, starts, indices = array("Q"), [0], []
+        for text, index in index_by_text.items():
+            words = text.split(" ")
+            own = {
+                zlib.crc32(" ".join(words[start : start + SHINGLE_WORDS]).encode())
+                for start in range(len(words) - SHINGLE_WORDS + 1)
+            }
+            if len(own) >= FEWEST_SHINGLES:
+                values.extend(own)
+                starts.append(len(values))
+                indices.append(index)
+        self._values = np.frombuffer(values, dtype=np.uint64).astype(np.int64) if values else np.zeros(0, np.int64)
+        self._starts, self._indices = np.array(starts), np.array(indices, dtype=np.int64)
+        self._place = {index: place for place, index in enumerate(indices)}
 
-def _jaccard(left: frozenset[int], right: frozenset[int]) -> float:
-    return len(left & right) / max(len(left | right), 1)
+    def similarity(self, left: int, right: int) -> float:
+        """Jaccard similarity of two texts."""
+        first, second = (self._of(self._place[index]) for index in (left, right))
+        return len(first & second) / max(len(first | second), 1)
 
+    def _of(self, place: int) -> set[int]:
+        return set(self._values[self._starts[place] : self._starts[place + 1]].tolist())
 
-def _buckets(shingles: dict[int, frozenset[int]]) -> list[list[int]]:
-    """Texts that share a band of hashes, in their order."""
-    random = np.random.default_rng(11)
-    factors = random.integers(1, _PRIME, (HASHES, 1), dtype=np.int64)
-    shifts = random.integers(0, _PRIME, (HASHES, 1), dtype=np.int64)
-    buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-    for index, words in shingles.items():
-        values = np.fromiter(words, dtype=np.int64) % _PRIME
-        lowest = ((factors * values + shifts) % _PRIME).min(axis=1)
+    def buckets(self) -> list[list[int]]:
+        """Texts that share a band of hashes, in their order, by the first of them."""
+        if not len(self._indices):
+            return []
+        random = np.random.default_rng(11)
+        factors = random.integers(1, _PRIME, (HASHES, 1), dtype=np.int64)
+        shifts = random.integers(0, _PRIME, (HASHES, 1), dtype=np.int64)
+        found: list[tuple[int, int, list[int]]] = []
         for band in range(HASHES // BAND):
-            buckets[band, lowest[band * BAND : (band + 1) * BAND].tobytes()].append(index)
-    return [bucket for bucket in buckets.values() if len(bucket) > 1]
+            rows = slice(band * BAND, (band + 1) * BAND)
+            keys = self._keys(factors[rows], shifts[rows])
+            order = np.argsort(keys, kind="stable")
+            edges = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] - 1, append=keys[order[-1:]] + 1))
+            found += [
+                (int(self._indices[order[start]]), band, self._indices[order[start:end]].tolist())
+                for start, end in itertools.pairwise(edges.tolist())
+                if end - start > 1
+            ]
+        return [bucket for _first, _band, bucket in sorted(found)]
+
+    def _keys(self, factors: npt.NDArray[np.int64], shifts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The lowest hashes of each text, as one number; two that fall together by chance are told apart by their similarity."""
+        keys = np.zeros(len(self._indices), dtype=np.int64)
+        reduced = self._values % _PRIME
+        for factor, shift in zip(factors, shifts, strict=True):
+            keys = keys * _MIXER + np.minimum.reduceat((factor * reduced + shift) % _PRIME, self._starts[:-1])
+        return keys

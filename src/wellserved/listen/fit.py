@@ -11,7 +11,7 @@ texts by them, and looks for new ones in what is left over.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from wellserved.listen.graph import (
     joined_graph,
     nearest,
     neighbour_graph,
+    ties_of,
     vote,
 )
 from wellserved.listen.parts import has_a_say
@@ -85,11 +86,12 @@ def fit_problems(
     edges: npt.NDArray[np.int64] | None = None,
     on_progress: ProgressCallback = no_progress,
     first_number: int = 1,
+    meaning: Callable[[Sequence[str]], Matrix] | None = None,
 ) -> Fit | NotComputable:
     """The problems that texts have in common, or why none can be told.
 
     `edges`: where a part stands in a text of several: FIRST, LAST, 0 between, WHOLE where it is all of the text.
-    `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel).
+    `meaning`: what gives texts vectors by a model; None: their own words do. `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel).
     """
     readable = [vector_text(text) for text in texts]
     usable = np.array([has_a_say(text) for text in readable], dtype=bool)
@@ -103,11 +105,12 @@ def fit_problems(
     fitted = _drawn(distinct, strata, seed)
     fitted_texts = [readable[index] for index in fitted]
     on_progress("Reading the words", 0, 0)
-    vectoriser = Vectoriser(fitted_texts, seed)
+    vectoriser = Vectoriser(fitted_texts, seed, meaning)
     views = vectoriser.views(fitted_texts)
     grain = None
     if earlier is None:
-        grain = choose_grain(neighbour_graph(views.words), neighbour_graph(views.pieces), seed, on_progress)
+        words, pieces = (neighbour_graph(nearest(view, view, same=True)) for view in (views.words, views.pieces))
+        grain = choose_grain(words, pieces, seed, on_progress)
         if not grain.is_told_apart:
             return NotComputable(
                 f"two looks at the words agree by {grain.agreement:.2f}, and {MINIMUM_AGREEMENT} are needed: "
@@ -115,8 +118,9 @@ def fit_problems(
             )
     resolution = earlier.resolution if earlier else grain.resolution if grain else 1.0
     on_progress("Looking for problems", 0, 0)
-    graph = joined_graph(views.whole, views.pieces)
-    search = _Search(graph, views.whole, [customers[index] for index in fitted], resolution, seed,
+    neighbours = nearest(views.whole, views.whole, same=True)
+    graph = joined_graph(neighbours, views.whole, views.pieces)
+    search = _Search(graph, neighbours, views.whole, [customers[index] for index in fitted], resolution, seed,
         np.full(len(fitted), WHOLE) if edges is None else edges[fitted],
     )  # fmt: skip
     numbers, shares = (
@@ -128,14 +132,15 @@ def fit_problems(
     all_shares = np.zeros(len(texts), dtype=np.float32)
     all_numbers[fitted], all_shares[fitted] = numbers, shares
     rest = np.setdiff1d(distinct, fitted)
+    own_words = views.whole if meaning is None else views.pieces  # a model would take hours for as many as these may be
     for start in range(0, len(rest), CHUNK):
         on_progress("Reading the rest", start, len(rest))
         indices = rest[start : start + CHUNK]
-        own = vectoriser.views([readable[index] for index in indices]).whole
-        all_numbers[indices], all_shares[indices] = search.join(own, numbers)
+        own = vectoriser.own_views([readable[index] for index in indices]).whole
+        all_numbers[indices], all_shares[indices] = search.join(own, own_words, numbers)
     all_numbers, all_shares = all_numbers[first], all_shares[first]
     all_numbers[~usable] = NO_GROUP
-    parents = _parents(numbers, groups(graph, resolution / 2, seed))
+    parents = _parents(numbers, groups(ties_of(graph), resolution / 2, seed))
     return Fit(
         all_numbers, all_shares, parents, resolution, grain, usable, len(distinct), fitted, views.whole, vectoriser
     )
@@ -146,6 +151,7 @@ class _Search:
     """The texts in which problems are looked for."""
 
     graph: sparse.csr_matrix
+    neighbours: Nearest
     vectors: Matrix
     customers: Sequence[object]
     resolution: float
@@ -154,12 +160,11 @@ class _Search:
 
     def anew(self, first_number: int) -> tuple[Labels, npt.NDArray[np.float32]]:
         """Problems where none are known, numbered on by size."""
-        numbers = self._only_problems(groups(self.graph, self.resolution, self.seed))
-        neighbours = nearest(self.vectors, self.vectors, same=True)
+        numbers = self._only_problems(groups(ties_of(self.graph), self.resolution, self.seed))
         for _ in range(SETTLING_ROUNDS):
-            numbers, shares = vote(neighbours, numbers)
-        numbers = self._without_courtesies(self._only_tight(self._only_problems(numbers), neighbours))
-        numbers, shares = vote(neighbours, numbers)
+            numbers, shares = vote(self.neighbours, numbers)
+        numbers = self._without_courtesies(self._only_tight(self._only_problems(numbers)))
+        numbers, shares = vote(self.neighbours, numbers)
         numbers = self._only_problems(numbers)
         return np.where(numbers == NO_GROUP, NO_GROUP, numbers + first_number), shares
 
@@ -167,25 +172,24 @@ class _Search:
         self, before: Labels, is_new: npt.NDArray[np.bool_], next_number: int
     ) -> tuple[Labels, npt.NDArray[np.float32]]:
         """Known problems, and new ones in what they leave over."""
-        neighbours = nearest(self.vectors, self.vectors, same=True)
         had = before != NO_GROUP
         labels = before
         for _ in range(SETTLING_ROUNDS):
-            labels = np.where(had, before, vote(neighbours, labels)[0])
-        rest = np.flatnonzero(vote(neighbours, labels)[0] == NO_GROUP)
+            labels = np.where(had, before, vote(self.neighbours, labels)[0])
+        rest = np.flatnonzero(vote(self.neighbours, labels)[0] == NO_GROUP)
         labels = labels.copy()
         labels[rest] = NO_GROUP
         part = self.graph[rest][:, rest]
         scale = part.sum() / max(self.graph.sum(), 1e-9)  # the same grain as in the whole graph
         fresh = np.full(len(labels), NO_GROUP, dtype=np.int64)
-        fresh[rest] = groups(part, self.resolution * scale, self.seed)
+        fresh[rest] = groups(ties_of(part), self.resolution * scale, self.seed)
         fresh = self._without_courtesies(self._only_problems(fresh, is_new))
         labels = np.where(fresh == NO_GROUP, labels, fresh + next_number)
-        return vote(neighbours, labels)
+        return vote(self.neighbours, labels)
 
-    def _only_tight(self, found: Labels, neighbours: Nearest) -> Labels:
+    def _only_tight(self, found: Labels) -> Labels:
         """Groups whose texts have most of their likes elsewhere are about nothing in particular."""
-        voters, weights = neighbours.voters
+        voters, weights = self.neighbours.voters
         inside = np.where(found[voters] == found[:, None], weights, 0).sum(axis=1)
         share = inside / np.maximum(weights.sum(axis=1), 1e-9)
         labels = found.copy()
@@ -206,11 +210,11 @@ class _Search:
                     labels[found == label] = NO_GROUP
         return labels
 
-    def join(self, vectors: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
-        """Texts that no problem was looked for in."""
+    def join(self, vectors: Matrix, fitted: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Texts that no problem was looked for in, by their likes among the `fitted` ones."""
         random = np.random.default_rng(self.seed)
-        voters = np.sort(random.choice(len(self.vectors), min(MAX_VOTERS, len(self.vectors)), replace=False))
-        return vote(nearest(vectors, self.vectors[voters]), numbers[voters])
+        voters = np.sort(random.choice(len(fitted), min(MAX_VOTERS, len(fitted)), replace=False))
+        return vote(nearest(vectors, fitted[voters]), numbers[voters])
 
     def _only_problems(self, found: Labels, counted: npt.NDArray[np.bool_] | None = None) -> Labels:
         """Groups of too few customers, or no closer than texts drawn at random, are no problem.

@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.signal import find_peaks
 from sklearn.metrics import adjusted_mutual_info_score
 
-from wellserved.listen.graph import groups
+from wellserved.listen.graph import groups, ties_of
 from wellserved.progress import ProgressCallback, no_progress
 
 RESOLUTIONS = tuple(float(2 ** (step / 2)) for step in range(-6, 11))  # .125 to 32
@@ -50,9 +50,10 @@ def choose_grain(
 ) -> Grain:
     """The resolution at which the groups of two graphs of the same texts agree."""
     agreements = []
+    ties = [ties_of(graph) for graph in (words, pieces)]
     for step, resolution in enumerate(RESOLUTIONS):
         on_progress("Looking for the grain", step, len(RESOLUTIONS))
-        labels = [groups(graph, resolution, seed) for graph in (words, pieces)]
+        labels = [groups(each, resolution, seed) for each in ties]
         agreements.append(float(adjusted_mutual_info_score(*labels)))
     padded = np.pad(agreements, 1, mode="edge")
     smooth = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]

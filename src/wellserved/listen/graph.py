@@ -20,7 +20,9 @@ TURNOUT = 0.4  # of the weight of the nearest: how much of it must be in any gro
 ENOUGH = (
     0.4  # of the votes; more would leave out what later looks find, less would take in what is about something else
 )
-BLOCK = 2_000  # texts compared with all others at a time
+BLOCK = 512  # texts compared with all others at a time
+STRIDES = 16
+BELOW_ALL = -2.0  # below every cosine
 RANDOMNESS = 0.001
 NO_GROUP = -1
 
@@ -45,30 +47,36 @@ def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool 
     count = max(min(count, len(texts) - same), 0)
     indices = np.zeros((len(queries), count), dtype=np.int64)
     cosines = np.zeros((len(queries), count), dtype=np.float32)
+    padded = np.pad(texts, ((0, -len(texts) % STRIDES), (0, 0)))
     for start in range(0, len(queries) if count else 0, BLOCK):
-        block = queries[start : start + BLOCK] @ texts.T
+        block = queries[start : start + BLOCK] @ padded.T
+        block[:, len(texts) :] = BELOW_ALL
         if same:
-            block[np.arange(len(block)), np.arange(start, start + len(block))] = -2
-        chosen = np.argpartition(-block, count - 1, axis=1)[:, :count]
+            block[np.arange(len(block)), np.arange(start, start + len(block))] = BELOW_ALL
+        chosen = _candidates(block, count)
         values = np.take_along_axis(block, chosen, axis=1)
-        order = np.lexsort((chosen, -values), axis=1)
+        order = np.lexsort((chosen, -values), axis=1)[:, :count]
         indices[start : start + BLOCK] = np.take_along_axis(chosen, order, axis=1)
         cosines[start : start + BLOCK] = np.take_along_axis(values, order, axis=1)
     return Nearest(indices, cosines)
 
 
-def neighbour_graph(texts: Matrix) -> sparse.csr_matrix:
+def _candidates(block: Matrix, count: int) -> npt.NDArray[np.int64]:
+    """Columns among which the `count` largest of every row are (rows, some): the largest lie in the strides with the largest
+    maxima, and there are far fewer maxima to put in order."""
+    width = block.shape[1] // STRIDES
+    if width <= count:
+        return np.broadcast_to(np.arange(block.shape[1]), block.shape)
+    maxima = block.reshape(len(block), STRIDES, width).max(axis=1)
+    best = np.argpartition(maxima, width - count, axis=1)[:, width - count :]
+    columns = (best[:, None, :] + width * np.arange(STRIDES)[:, None]).reshape(len(block), -1)
+    values = np.take_along_axis(block, columns, axis=1)
+    largest = np.argpartition(values, values.shape[1] - count, axis=1)[:, -count:]
+    return np.take_along_axis(columns, largest, axis=1)
+
+
+def neighbour_graph(neighbours: Nearest) -> sparse.csr_matrix:
     """Each text tied to its nearest, by the fourth power of the cosine; the stronger of both directions (texts, texts)."""
-    return _tied(nearest(texts, texts, same=True))
-
-
-def joined_graph(texts: Matrix, beside: Matrix) -> sparse.csr_matrix:
-    """The graph of a view, and half of what it becomes where a second view has a say."""
-    both = unit_rows(np.hstack([texts, np.float32(0.4) * beside]))
-    return neighbour_graph(texts) + 0.5 * neighbour_graph(both)
-
-
-def _tied(neighbours: Nearest) -> sparse.csr_matrix:
     count, width = neighbours.indices.shape
     weights = np.maximum(neighbours.cosines, 0).astype(np.float64).ravel() ** 4
     rows = np.repeat(np.arange(count), width)
@@ -76,17 +84,35 @@ def _tied(neighbours: Nearest) -> sparse.csr_matrix:
     return ties.maximum(ties.T)
 
 
-def groups(graph: sparse.csr_matrix, resolution: float, seed: int) -> Labels:
-    """A group for every text, numbered from the largest; a text without a tie is by itself."""
+def joined_graph(neighbours: Nearest, texts: Matrix, beside: Matrix) -> sparse.csr_matrix:
+    """The graph of a view with its nearest, and half of what it becomes where a second view has a say."""
+    both = unit_rows(np.hstack([texts, np.float32(0.4) * beside]))
+    return neighbour_graph(neighbours) + 0.5 * neighbour_graph(nearest(both, both, same=True))
+
+
+@dataclass(frozen=True)
+class Ties:
+    """A graph as groups are looked for in it: how many texts, and each tie once, with its weight."""
+
+    count: int
+    pairs: list[tuple[str, str, float]]
+
+
+def ties_of(graph: sparse.csr_matrix) -> Ties:
+    """The ties of a graph that weigh anything."""
     upper = sparse.triu(graph, 1).tocoo()
     kept = upper.data > 1e-6
-    edges = [
-        (str(row), str(column), float(weight))
-        for row, column, weight in zip(upper.row[kept], upper.col[kept], upper.data[kept], strict=True)
-    ]
-    labels = np.full(graph.shape[0], NO_GROUP, dtype=np.int64)
-    if edges:
-        _, group_by_name = graspologic_native.leiden(edges, resolution=resolution, randomness=RANDOMNESS, seed=seed)
+    names = [map(str, ends[kept].tolist()) for ends in (upper.row, upper.col)]
+    return Ties(graph.shape[0], list(zip(*names, upper.data[kept].tolist(), strict=True)))
+
+
+def groups(ties: Ties, resolution: float, seed: int) -> Labels:
+    """A group for every text, numbered from the largest; a text without a tie is by itself."""
+    labels = np.full(ties.count, NO_GROUP, dtype=np.int64)
+    if ties.pairs:
+        _, group_by_name = graspologic_native.leiden(
+            ties.pairs, resolution=resolution, randomness=RANDOMNESS, seed=seed
+        )
         for name, group in group_by_name.items():
             labels[int(name)] = group
     alone = labels == NO_GROUP

@@ -22,6 +22,7 @@ from wellserved.listen.book import (
 )
 from wellserved.listen.fit import EarlierFit, Fit, count_customers, fit_problems, vector_text
 from wellserved.listen.graph import NO_GROUP
+from wellserved.listen.model import OWN_WORDS, load_meaning
 from wellserved.listen.names import ProblemNames, name_problems
 from wellserved.listen.novelty import Neighbourhood, NoveltyScan
 from wellserved.listen.said import Said, make_ready, part_edges, previous_numbers
@@ -29,7 +30,6 @@ from wellserved.listen.vectors import Vectoriser, unit_rows
 from wellserved.moments import NotComputable, day_number
 from wellserved.progress import ProgressCallback, no_progress
 
-MODE = "words"
 SCANNED_DAYS = 400
 MAX_SCANNED = 50_000
 SHOWN_QUOTES = 5
@@ -42,12 +42,15 @@ def look_for_problems(
     seed: int,
     on_progress: ProgressCallback = no_progress,
     names: Sequence[str] = (),
+    mode: str = OWN_WORDS,
 ) -> tuple[LookRecord, tuple[CustomerProblem, ...], pa.Table]:
     """How it was looked, what was found, and every part with its problem.
 
     `before_parts`: those of the look before, by which problems keep their numbers; None: problems are looked for as if for
-    the first time, and numbers go on. `names`: of people who serve, to be taken out.
+    the first time, and numbers go on. `names`: of people who serve, to be taken out. `mode`: by the house's own words, or the
+    model that is asked beside them.
     """
+    meaning = load_meaning(mode, on_progress)
     ready = make_ready(said, on_progress, names)
     texts, customers = ready.parts["text"].to_pylist(), ready.parts["customer"].to_pylist()
     earlier = None
@@ -57,9 +60,9 @@ def look_for_problems(
     edges = part_edges(ready.parts)
     first_number = before.look.next_number if before else 1
     strata = ready.parts["stratum"].to_pylist()
-    fit = fit_problems(texts, customers, strata, seed, earlier, edges, on_progress, first_number)
+    fit = fit_problems(texts, customers, strata, seed, earlier, edges, on_progress, first_number, meaning)
     if isinstance(fit, NotComputable):
-        return _refused(ready, before, fit.reason, seed)
+        return _refused(ready, before, fit.reason, seed, mode)
     on_progress("Naming problems", 0, 0)
     book = before if earlier is not None else None
     problems = _named(fit, ready, texts, customers, book)
@@ -69,7 +72,7 @@ def look_for_problems(
     parts = _with_numbers(ready.parts, fit.numbers, fit.shares, founding)
     next_number = max([*(number + 1 for number in fit.parents), before.look.next_number if before else 1])
     agreement = fit.grain.agreement if fit.grain else before.look.agreement if before else 0.0
-    return _look(ready, fit, seed, agreement, next_number, decisions_from), problems, parts
+    return _look(ready, fit, seed, mode, agreement, next_number, decisions_from), problems, parts
 
 
 def _with_numbers(parts: pa.Table, numbers: np.ndarray, shares: np.ndarray, founding: np.ndarray) -> pa.Table:
@@ -83,20 +86,22 @@ def _with_numbers(parts: pa.Table, numbers: np.ndarray, shares: np.ndarray, foun
 
 
 def _refused(
-    ready: Said, before: Book | None, reason: str, seed: int
+    ready: Said, before: Book | None, reason: str, seed: int, mode: str
 ) -> tuple[LookRecord, tuple[CustomerProblem, ...], pa.Table]:
     count = len(ready.parts)
     look = LookRecord(
-        "", 0, MODE, seed, before.look.resolution if before else 1.0, 0.0, before.look.next_number if before else 1, ready.moments, ready.wordless,
+        "", 0, mode, seed, before.look.resolution if before else 1.0, 0.0, before.look.next_number if before else 1, ready.moments, ready.wordless,
         ready.machine, count, 0, 0, count, dict(ready.cut_lines), dict(ready.redacted),
         before.look.decisions_from if before else 0, reason,
     )  # fmt: skip
     return look, (), _with_numbers(ready.parts, np.full(count, NO_GROUP), np.zeros(count), np.zeros(count, dtype=bool))
 
 
-def _look(ready: Said, fit: Fit, seed: int, agreement: float, next_number: int, decisions_from: int) -> LookRecord:
+def _look(
+    ready: Said, fit: Fit, seed: int, mode: str, agreement: float, next_number: int, decisions_from: int
+) -> LookRecord:
     return LookRecord(
-        "", 0, MODE, seed, fit.resolution, agreement, next_number, ready.moments, ready.wordless, ready.machine, len(ready.parts), fit.distinct,
+        "", 0, mode, seed, fit.resolution, agreement, next_number, ready.moments, ready.wordless, ready.machine, len(ready.parts), fit.distinct,
         int((~fit.is_usable).sum()), int((fit.is_usable & (fit.numbers == NO_GROUP)).sum()), dict(ready.cut_lines), dict(ready.redacted),
         decisions_from,
     )  # fmt: skip

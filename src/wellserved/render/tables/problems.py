@@ -111,7 +111,7 @@ def look_words(book: Book) -> str:
         f"{plural(cut, 'line')} of quotes, signatures and footers cut." if cut else "",
         f"Taken out before anything was kept: {', '.join(f'{count:,} {kind}' for kind, count in sorted(look.redacted.items()))}." if look.redacted else "",
         f"{plural(look.too_short, 'part')} too short to tell, {look.alone:,} about no common problem." if not look.refused else f"No problems are told: {look.refused}.",
-        f"Read in {look.mode} mode: the house's own words, no model." if look.mode == "words" else f"Read with {look.mode}.",
+        "Read by the house's own words, without a model." if look.mode == "words" else f"Read with the model {look.mode}.",
     ]  # fmt: skip
     return " ".join(filter(None, parts))
 
