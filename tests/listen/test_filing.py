@@ -37,8 +37,8 @@ def test_alike_is_one_and_dealt_is_none() -> None:
         ("billing", "p2 invoice", 1.0),
         ("delivery", "p1 late", 1.0),
     ]
-    assert not alike.hiding
-    assert not alike.scattered
+    assert not alike.broad_categories
+    assert not alike.scattered_problems
     any_named = 0
     for seed in range(200):
         chance = random.Random(seed)
@@ -56,8 +56,8 @@ def test_a_category_that_hides_two_and_a_problem_that_is_scattered() -> None:
             ("billing", "p4 login"): 14, ("delivery", "p4 login"): 13, ("repair", "p4 login"): 12, ("repair", "p5 noise"): 40,
         }
     )  # fmt: skip
-    assert found.hiding == ("other",)
-    assert found.scattered == ("p4 login",)
+    assert found.broad_categories == ("other",)
+    assert found.scattered_problems == ("p4 login",)
     other = [pair for pair in found.pairs if pair.category == "other"]
     assert [pair.problem for pair in other] == ["p1 cracked pump", "p2 wrong name"]
     assert other[0].share_of_category == pytest.approx(30 / 55)
@@ -78,13 +78,13 @@ def test_equal_words_filed_apart_are_counted_by_wording() -> None:
     )
     assert isinstance(found, Filing)
     assert found.wordings == 10
-    assert isinstance(found.apart, Amount)
-    assert found.apart.value == pytest.approx(0.2)
-    assert found.apart.low < 0.2 < found.apart.high
+    assert isinstance(found.split_share, Amount)
+    assert found.split_share.value == pytest.approx(0.2)
+    assert found.split_share.low < 0.2 < found.split_share.high
 
 
 def test_too_little_says_so() -> None:
     assert isinstance(compare_filing(["a"] * 29, ["p"] * 29, [""] * 29), NotComputable)
     assert isinstance(compare_filing(["a"] * 40, ["p", "q"] * 20, [""] * 40), NotComputable)
-    apart = filing({("a", "p"): 20, ("b", "q"): 20}).apart
+    apart = filing({("a", "p"): 20, ("b", "q"): 20}).split_share
     assert isinstance(apart, NotComputable)

@@ -19,7 +19,8 @@ from wellserved.actions.claim_evidence import remake_evidence, require_unchanged
 from wellserved.actions.imports import import_file
 from wellserved.actions.improvements import declare_improvement, prove_improvement
 from wellserved.actions.listening import decide_about, listen_anew
-from wellserved.actions.problem_questions import find_origins, overview, why
+from wellserved.actions.problem_origins import find_origins
+from wellserved.actions.problem_questions import overview, why
 from wellserved.actions.questions import ask_measures
 from wellserved.claim.draft import evidence_root
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellserved.actions import problem_filing, problem_questions
+from wellserved.actions import problem_filing, problem_origins, problem_questions
 from wellserved.actions.questions import ask_measures
 from wellserved.chart import compute_chart
 from wellserved.listen.book import Book, CustomerProblem, in_force, read_book
-from wellserved.listen.sizes import RANKINGS
+from wellserved.listen.sizes import RANKINGS as RANKINGS
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import PROBLEM
 from wellserved.render.charts.problems import problem_bars, problem_map
@@ -96,12 +96,12 @@ def filing_page(workspace: Workspace, column: str) -> str:
     """What cases are filed under beside what customers say; nothing where nobody listened yet."""
     if read_book(workspace) is None:
         return ""
-    shown = tables.filing_tables(problem_filing.filing_beside_words(workspace, column), column)
-    return html.tables_page(shown[0].title, shown, layout=html.BARE_LAYOUT)
+    filing_tables = tables.filing_tables(problem_filing.filing_beside_words(workspace, column), column)
+    return html.tables_page(filing_tables[0].title, filing_tables, layout=html.BARE_LAYOUT)
 
 
 def origin_page(workspace: Workspace, reference: str) -> str:
     """Where a problem comes from, as a table."""
-    scan, fault = problem_questions.find_origins(workspace, reference or None)
+    scan, fault = problem_origins.find_origins(workspace, reference or None)
     table = tables.origin_table(scan, fault)
     return html.tables_page(table.title, [table], layout=html.BARE_LAYOUT)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from wellserved.actions.listening import LOOK_SEED
 from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.problem_costs import declared_cost
-from wellserved.engine.duckdb import DuckDB, query
 from wellserved.errors import RequestError
 from wellserved.listen.book import Book, CustomerProblem, open_book, open_text_parts
 from wellserved.listen.cost import Cost
-from wellserved.listen.origins import Scan, scan_origins
 from wellserved.listen.sizes import ProblemSize, problem_sizes
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import filter_sql, period_sql
-from wellserved.measure.series import is_told_in_words
-from wellserved.moments import PROBLEM, NotComputable
+from wellserved.moments import PROBLEM
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
@@ -86,43 +80,6 @@ def one_problem(
     problem = book.find(reference)
     sizes = overview(workspace, PROBLEM, MeasureQuestion(()), None, on_progress).sizes
     return book, problem, next((size for size in sizes if size.label == problem.label), None)
-
-
-ORIGIN_COLUMNS = ("service", "channel", "place", "team", "category", "source")
-"""Where a fault may come from; people are never an origin."""
-FEWEST_PEOPLE = 5
-
-
-def find_origins(
-    workspace: Workspace, reference: str | None, on_progress: ProgressCallback = no_progress
-) -> tuple[Scan | NotComputable, str]:
-    """Which origins bring more of a problem than chance; without one, more corrections."""
-    about = reference or ""
-    with open_case_table(workspace, on_progress, with_moments=True, about=about) as case_table:
-        assert isinstance(case_table.engine, DuckDB)
-        fault = "about = 1" if about else CORRECTED
-        told = "told = 1" if about else "1 = 1"
-        left_out = about.partition("=")[0]
-        columns = [name for name in ORIGIN_COLUMNS if name != left_out]
-        few = f"(SELECT team FROM {case_table.table} GROUP BY team HAVING count(DISTINCT person_id) BETWEEN 1 AND {FEWEST_PEOPLE - 1})"
-        shown = ", ".join(
-            f"CASE WHEN team IN {few} THEN NULL ELSE team END AS team" if name == "team" else name for name in columns
-        )
-        table = query(
-            case_table.engine.db,
-            f"SELECT {shown}, asked_month AS month, ({fault}) AS fault FROM {case_table.table} WHERE {told} ORDER BY source, case_id",
-        )
-    on_progress("Comparing origins", 0, 0)
-    records = {name: table[name].to_pylist() for name in columns}
-    fault_mask = np.array([bool(value) for value in table["fault"].to_pylist()], dtype=bool)
-    name = open_book(workspace).find(about).label if is_told_in_words(about) else about or "corrections"
-    if not len(fault_mask):
-        return NotComputable("no case could tell"), name
-    return scan_origins(records, fault_mask, table["month"].to_pylist(), LOOK_SEED, on_progress), name
-
-
-CORRECTED = "reopens > 0 OR returns > 0 OR EXISTS (SELECT 1 FROM moments m WHERE m.kind = 'corrected' AND m.source = cases_with_problems.source AND m.case_id = cases_with_problems.case_id)"
-"""SQL: somebody had to mend what was delivered."""
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,14 @@ from datetime import date
 from wellserved import __version__
 from wellserved.actions.open_cases import check_filters, open_case_table
 from wellserved.actions.problem_cases import has_problems
-from wellserved.actions.problem_costs import declared_cost
+from wellserved.actions.report_problems import with_problem_section
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.listen.cost import Cost
-from wellserved.listen.sizes import problem_sizes
 from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
-from wellserved.measure.case_table import CaseTable
-from wellserved.moments import PROBLEM, Granularity
+from wellserved.moments import Granularity
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.report import Report
 from wellserved.report.assembly import make_report
-from wellserved.report.problems import problem_section
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
@@ -76,14 +72,4 @@ def service_report(
             period,
             rule_set,
         )
-        return _with_problems(report, case_table, declared_cost(workspace)) if listened else report
-
-
-def _with_problems(report: Report, case_table: CaseTable, cost: Cost) -> Report:
-    """The report with what customers kept telling up to its period's end, before the record itself is spoken of."""
-    where = (("source", report.source),)
-    told = problem_sizes(case_table, PROBLEM, MeasureQuestion((), until=report.period.end, where=where), cost)
-    section = problem_section(told)
-    if section is None:
-        return report
-    return replace(report, sections=(*report.sections[:-1], section, report.sections[-1]))
+        return with_problem_section(workspace, report, case_table) if listened else report

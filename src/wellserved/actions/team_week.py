@@ -50,10 +50,12 @@ def draft_team_week(scope: AccessScope, monday: date, week: WeekProblems) -> str
     """A calendar week of the team that somebody leads, with what its customers kept telling in it, to be edited."""
     start = datetime.combine(monday, time(0), ZoneInfo(settings.TIME_ZONE))
     end = datetime.combine(monday + timedelta(days=7), time(0), ZoneInfo(settings.TIME_ZONE))
-    shared = draft_shared_week(scope, start, end, True, shows_worth=True)
+    shared_text = draft_shared_week(scope, start, end, True, shows_worth=True)
     title = _("What customers kept telling") if week.team else _("What customers of the whole house kept telling")
-    told = text_of_sections({title: _problem_lines(week)}) if week.problems else ""
-    return "\n".join(filter(None, [shared or f"{_('Nothing was shared with the team in this week.')}\n", told]))
+    problem_text = text_of_sections({title: _problem_lines(week)}) if week.problems else ""
+    return "\n".join(
+        filter(None, [shared_text or f"{_('Nothing was shared with the team in this week.')}\n", problem_text])
+    )
 
 
 def leads_team(scope: AccessScope) -> bool:

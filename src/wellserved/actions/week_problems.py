@@ -52,11 +52,11 @@ def problems_of_week(workspace: Workspace, monday: date, team: str) -> WeekProbl
         return WeekProblems("", ())
     chosen_team = team if team in teams else ""
     where = (("team", team),) if chosen_team else ()
-    found = overview(workspace, PROBLEM, MeasureQuestion((), until=monday + WEEK, where=where))
+    week = overview(workspace, PROBLEM, MeasureQuestion((), until=monday + WEEK, where=where))
     records = list_improvements(workspace)
-    ids = {problem.label: problem.id for problem in found.book.problems} if found.book else {}
-    sizes = sorted((size for size in found.sizes if size.weeks and size.weeks[-1]), key=lambda size: -size.weeks[-1])
-    shown = [
+    ids = {problem.label: problem.id for problem in week.book.problems} if week.book else {}
+    sizes = sorted((size for size in week.sizes if size.weeks and size.weeks[-1]), key=lambda size: -size.weeks[-1])
+    chosen_sizes = [
         *sizes[:SHOWN_IN_A_WEEK],
         *(size for size in sizes[SHOWN_IN_A_WEEK:] if size.is_alarm or size.state == "new"),
     ]
@@ -67,16 +67,16 @@ def problems_of_week(workspace: Workspace, monday: date, team: str) -> WeekProbl
                 size.label.partition(" ")[2], size.weeks[-1], size.weeks[-2] if len(size.weeks) > 1 else 0, size.state,
                 size.is_alarm, *_improvement_about(records, ids.get(size.label, "")),
             )
-            for size in shown
+            for size in chosen_sizes
         ),
     )  # fmt: skip
 
 
 def _improvement_about(records: Sequence[ImprovementRecord], problem: str) -> tuple[str, str, str]:
     """The last improvement declared about a problem: what, since when, and what its last look said."""
-    about = [record for record in records if problem and record.improvement.about == problem]
-    if not about:
+    declared_records = [record for record in records if problem and record.improvement.about == problem]
+    if not declared_records:
         return "", "", ""
-    record = max(about, key=lambda record: record.improvement.since)
+    record = max(declared_records, key=lambda record: record.improvement.since)
     headline = str(record.looks[-1].facts.get("headline", "")).replace("_", " ") if record.looks else ""
     return record.improvement.what, record.improvement.since, headline

@@ -130,6 +130,15 @@ def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str
         db.unregister("rows_of_cases")
 
 
+def register_cases(db: duckdb.DuckDBPyConnection, table: str, cases: pa.Table) -> None:
+    """Let a connection read folded cases under a name, where they lie."""
+    columns = ", ".join(
+        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in CASE_TYPES.items()
+    )
+    db.register(f"{table}_rows", cases)
+    db.execute(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM {table}_rows")
+
+
 def _dependencies(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
     """What the cases depend on beside the log; another of these, and all cases are folded again."""
     return {"zone": workspace.zone, "fold": FOLD_VERSION, "hours": calendars.fingerprint or "none"}

@@ -194,11 +194,11 @@ def origins(
     format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None,
 ) -> None:  # fmt: skip
     """Find where a problem comes from: which place, channel, team or service brings more of it than chance."""
-    from wellserved.actions import problem_questions
+    from wellserved.actions import problem_origins
     from wellserved.render.tables import problems
 
     with progress() as on_progress:
-        scan, fault = problem_questions.find_origins(workspace_at(home), problem, on_progress)
+        scan, fault = problem_origins.find_origins(workspace_at(home), problem, on_progress)
     show_tables([problems.origin_table(scan, fault)], format_, output)
 
 
@@ -212,8 +212,8 @@ def filing(
     from wellserved.render.tables import problems
 
     with progress() as on_progress:
-        found = problem_filing.filing_beside_words(workspace_at(home), by.value, on_progress)
-    show_tables(problems.filing_tables(found, by.value), format_, output)
+        comparison = problem_filing.filing_beside_words(workspace_at(home), by.value, on_progress)
+    show_tables(problems.filing_tables(comparison, by.value), format_, output)
 
 
 @listen.command("name")

@@ -27,10 +27,10 @@ class Cost:
     rate: float | None = None  # money an hour
     currency: str = ""
 
-    def but(self, other: Cost) -> Cost:
-        """As this says, but for what the other says too."""
-        rate = (self.rate, self.currency) if other.rate is None else (other.rate, other.currency)
-        return Cost(self.minutes if other.minutes is None else other.minutes, *rate)
+    def but(self, override: Cost) -> Cost:
+        """As this says, but for what the override says."""
+        rate = (self.rate, self.currency) if override.rate is None else (override.rate, override.currency)
+        return Cost(self.minutes if override.minutes is None else override.minutes, *rate)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def problem_cost(totals: Totals, label: str, given_back: GivenBack, cost: Cost) 
 
 def query_given_back(case_table: CaseTable, segment: str, span: str, values: dict[str, object]) -> GivenBack:
     """What went back to customers by problem and currency; of a case that tells both of a return and of its recovery,
-    the larger counts, since the one often pays for the other."""
+    the larger counts, since the one often pays for the override."""
     kinds = ", ".join(map(quote_text, GIVING_BACK_KINDS))
     worth = [f"coalesce(abs(sum(amount) FILTER (kind = {quote_text(kind)})), 0)" for kind in GIVING_BACK_KINDS]
     sql = f"""SELECT label, currency, sum(amount) AS total, sum(amount * amount) AS squares, max(amount) AS largest FROM (
@@ -79,10 +79,10 @@ def query_given_back(case_table: CaseTable, segment: str, span: str, values: dic
             WHERE kind IN ({kinds}) AND amount IS NOT NULL AND source <> {quote_text(JOURNAL_SOURCE)} GROUP BY ALL
         ) JOIN (SELECT source, case_id, {segment} AS label FROM {case_table.table} WHERE {span}) USING (source, case_id)
         WHERE amount > 0 AND label IS NOT NULL GROUP BY ALL"""
-    found: dict[str, dict[str, Totals]] = {}
+    totals: dict[str, dict[str, Totals]] = {}
     for row in case_table.engine.query(sql, values).to_pylist():
-        found.setdefault(str(row["label"]), {})[row["currency"]] = row
-    return found
+        totals.setdefault(str(row["label"]), {})[row["currency"]] = row
+    return totals
 
 
 def _hours(totals: Totals, cost: Cost) -> Amount | NotComputable:
@@ -122,17 +122,17 @@ def _money(
         return back if not isinstance(back, NotComputable) else NotComputable("nobody declared what an hour costs")
     if isinstance(hours, NotComputable):
         return hours
-    worked = Amount(*(value * cost.rate for value in (hours.value, hours.low, hours.high)))
+    hours_cost = Amount(*(value * cost.rate for value in (hours.value, hours.low, hours.high)))
     if isinstance(back, NotComputable):
-        return back if "not added" in back.reason else worked
+        return back if "not added" in back.reason else hours_cost
     if currency != cost.currency:
         return NotComputable(
             f"hours in {cost.currency or 'no currency'} and amounts in {currency or 'no currency'} are not added"
         )
-    return _added(worked, back)
+    return _sum(hours_cost, back)
 
 
-def _added(first: Amount, second: Amount) -> Amount:
+def _sum(first: Amount, second: Amount) -> Amount:
     """Two independent amounts together. Zou & Donner, Statistics in Medicine 27 (2008) 1693-1702, equation 8."""
     value = first.value + second.value
     below = math.hypot(first.value - first.low, second.value - second.low)

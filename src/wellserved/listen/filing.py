@@ -22,8 +22,8 @@ from wellserved.listen.cost import Amount
 from wellserved.measure.interval import wilson_interval
 from wellserved.moments import NotComputable
 
-LEVEL: Final = 0.05  # of all pairs together
-FEWEST_CASES: Final = 30  # told by both
+PAIR_LEVEL: Final = 0.05  # of all pairs together
+FEWEST_FILED_CASES: Final = 30  # told by both
 FEWEST_OF_A_PAIR: Final = 5  # cases
 FEWEST_WORDINGS: Final = 10
 
@@ -47,16 +47,18 @@ class Filing:
     cases: int  # told by both
     agreement: float  # adjusted mutual information: 0 as by chance, 1 alike
     pairs: tuple[Pair, ...]  # of each category, largest first
-    hiding: tuple[str, ...]  # categories that hold several problems
-    scattered: tuple[str, ...]  # problems that are filed under several categories, none of which has half of it
+    broad_categories: tuple[str, ...]  # categories that hold several problems
+    scattered_problems: tuple[
+        str, ...
+    ]  # problems that are filed under several categories, none of which has half of it
     wordings: int  # that came twice and more
-    apart: Amount | NotComputable  # share of these that are filed under more than one category
+    split_share: Amount | NotComputable  # share of these that are filed under more than one category
 
 
 def compare_filing(categories: Sequence[str], problems: Sequence[str], texts: Sequence[str]) -> Filing | NotComputable:
     """What is filed beside what is said; a row a case: its category, its problem, and its first words."""
-    if len(categories) < FEWEST_CASES:
-        return NotComputable(f"only {len(categories)} cases have both; at least {FEWEST_CASES} are needed")
+    if len(categories) < FEWEST_FILED_CASES:
+        return NotComputable(f"only {len(categories)} cases have both; at least {FEWEST_FILED_CASES} are needed")
     category_names, rows = np.unique(np.array(categories, dtype=object), return_inverse=True)
     problem_names, columns = np.unique(np.array(problems, dtype=object), return_inverse=True)
     if len(category_names) < 2 or len(problem_names) < 2:
@@ -64,7 +66,7 @@ def compare_filing(categories: Sequence[str], problems: Sequence[str], texts: Se
     table = np.zeros((len(category_names), len(problem_names)))
     np.add.at(table, (rows, columns), 1)
     pairs = _pairs(table, list(category_names), list(problem_names))
-    wordings, apart = _filed_apart(categories, texts)
+    wordings, split_share = _filed_apart(categories, texts)
     return Filing(
         len(categories),
         float(adjusted_mutual_info_score(rows, columns)),
@@ -76,7 +78,7 @@ def compare_filing(categories: Sequence[str], problems: Sequence[str], texts: Se
             if counts.max() < counts.sum() / 2 and (counts >= FEWEST_OF_A_PAIR).sum() > 1
         ),
         wordings,
-        apart,
+        split_share,
     )
 
 
@@ -93,7 +95,7 @@ def adjusted_residuals(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 
 def _pairs(table: npt.NDArray[np.float64], categories: list[str], problems: list[str]) -> list[Pair]:
-    bound = float(special.ndtri(1 - LEVEL / table.size))
+    bound = float(special.ndtri(1 - PAIR_LEVEL / table.size))
     tied = (adjusted_residuals(table) > bound) & (table >= FEWEST_OF_A_PAIR)
     across, down = table.sum(axis=1), table.sum(axis=0)
     pairs = [
@@ -109,11 +111,13 @@ def _pairs(table: npt.NDArray[np.float64], categories: list[str], problems: list
 
 def _filed_apart(categories: Sequence[str], texts: Sequence[str]) -> tuple[int, Amount | NotComputable]:
     """Wordings that came in several cases, equal but for numbers, and the share that is filed under several categories."""
-    filed: dict[str, list[str]] = defaultdict(list)
+    categories_by_wording: dict[str, list[str]] = defaultdict(list)
     for category, text in zip(categories, texts, strict=True):
-        filed[" ".join(line_key(text).split())].append(category)
-    repeated = [names for key, names in filed.items() if key and len(names) > 1]
-    if len(repeated) < FEWEST_WORDINGS:
-        return len(repeated), NotComputable(f"only {len(repeated)} wordings came twice and more")
-    differing = sum(len(set(names)) > 1 for names in repeated)
-    return len(repeated), Amount(differing / len(repeated), *wilson_interval(differing, len(repeated)))
+        categories_by_wording[" ".join(line_key(text).split())].append(category)
+    repeated_wordings = [names for key, names in categories_by_wording.items() if key and len(names) > 1]
+    if len(repeated_wordings) < FEWEST_WORDINGS:
+        return len(repeated_wordings), NotComputable(f"only {len(repeated_wordings)} wordings came twice and more")
+    split_count = sum(len(set(names)) > 1 for names in repeated_wordings)
+    return len(repeated_wordings), Amount(
+        split_count / len(repeated_wordings), *wilson_interval(split_count, len(repeated_wordings))
+    )

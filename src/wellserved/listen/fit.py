@@ -210,11 +210,11 @@ class _Search:
                     labels[found == label] = NO_GROUP
         return labels
 
-    def join(self, vectors: Matrix, fitted: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
-        """Texts that no problem was looked for in, by their likes among the `fitted` ones."""
+    def join(self, vectors: Matrix, voting_vectors: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Texts that no problem was looked for in, by their likes among those in which one was."""
         random = np.random.default_rng(self.seed)
-        voters = np.sort(random.choice(len(fitted), min(MAX_VOTERS, len(fitted)), replace=False))
-        return vote(nearest(vectors, fitted[voters]), numbers[voters])
+        voters = np.sort(random.choice(len(voting_vectors), min(MAX_VOTERS, len(voting_vectors)), replace=False))
+        return vote(nearest(vectors, voting_vectors[voters]), numbers[voters])
 
     def _only_problems(self, found: Labels, counted: npt.NDArray[np.bool_] | None = None) -> Labels:
         """Groups of too few customers, or no closer than texts drawn at random, are no problem.

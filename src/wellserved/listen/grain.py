@@ -53,7 +53,7 @@ def choose_grain(
     ties = [ties_of(graph) for graph in (words, pieces)]
     for step, resolution in enumerate(RESOLUTIONS):
         on_progress("Looking for the grain", step, len(RESOLUTIONS))
-        labels = [groups(each, resolution, seed) for each in ties]
+        labels = [groups(view_ties, resolution, seed) for view_ties in ties]
         agreements.append(float(adjusted_mutual_info_score(*labels)))
     padded = np.pad(agreements, 1, mode="edge")
     smooth = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]

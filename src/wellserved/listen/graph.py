@@ -47,9 +47,9 @@ def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool 
     count = max(min(count, len(texts) - same), 0)
     indices = np.zeros((len(queries), count), dtype=np.int64)
     cosines = np.zeros((len(queries), count), dtype=np.float32)
-    padded = np.pad(texts, ((0, -len(texts) % STRIDES), (0, 0)))
+    padded_texts = np.pad(texts, ((0, -len(texts) % STRIDES), (0, 0)))
     for start in range(0, len(queries) if count else 0, BLOCK):
-        block = queries[start : start + BLOCK] @ padded.T
+        block = queries[start : start + BLOCK] @ padded_texts.T
         block[:, len(texts) :] = BELOW_ALL
         if same:
             block[np.arange(len(block)), np.arange(start, start + len(block))] = BELOW_ALL

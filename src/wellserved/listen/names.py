@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from wellserved.listen.clauses import NO_STORY, find_stories
 from wellserved.listen.graph import Labels
 from wellserved.listen.parts import first_sentences
 from wellserved.listen.vectors import Matrix, unit_rows
@@ -75,10 +76,15 @@ class ProblemNames:
     phrases: tuple[str, ...]
     sentence: str  # a representative one
     quote_indices: tuple[int, ...]  # texts to quote, from the middle outwards, from different customers
+    clause: str = ""  # that most come near to, where they tell stories
 
     @property
     def name(self) -> str:
-        """The best phrases, as many as make three telling words, or the sentence's beginning."""
+        """The clause of a story; or the best phrases, as many as make three telling words; or the sentence's beginning."""
+        if self.clause:
+            stems = {_stem(word) for word in self.clause.casefold().split()}
+            unsaid = [phrase for phrase in self.phrases[:2] if not stems & set(map(_stem, phrase.split()))]
+            return f"{', '.join(unsaid)}: {self.clause}" if unsaid else self.clause
         if not self.phrases:
             return first_sentences([self.sentence], 60)
         telling = [sum(word not in _FILLERS for word in phrase.split()) for phrase in self.phrases]
@@ -99,6 +105,10 @@ def name_problems(
     `holders`: of which account, or company, each text speaks; what one of them alone is called says who, not what.
     """
     phrases = _phrases(texts, vectors, labels, holders, locate_phrases)
+    stories = find_stories(texts, vectors, labels, customers, locate_phrases, _is_telling)
+    speakers = _speakers(
+        texts, {word for story in stories.values() for clause in story.clauses for word in clause.casefold().split()}
+    )
     words = {}
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
@@ -107,7 +117,14 @@ def name_problems(
             near = members[np.argsort(-(vectors[members] @ middle), kind="stable")]
             quotes = _quotes(texts, vectors, near, middle, customers, phrases.get(label, ()))
             sentence = first_sentences([texts[quotes[0] if quotes else near[0]]], QUOTE_LETTERS)
-            words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes))
+            story = stories.get(label, NO_STORY)
+            usable_clauses = (
+                clause
+                for clause in story.clauses
+                if not any(_is_name(speakers[word], holders) for word in clause.casefold().split() if _is_telling(word))
+            )
+            sentence = story.sentences[0] if story.sentences else sentence
+            words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes), next(usable_clauses, ""))
     return _told_apart(words)
 
 
@@ -182,6 +199,20 @@ def _is_phrase(words: list[str]) -> bool:
     return bool(telling) and len(words) == len(set(words))
 
 
+def _is_telling(word: str) -> bool:
+    """It says something by itself."""
+    return len(word) > 2 and word not in _FILLERS
+
+
+def _speakers(texts: Sequence[str], words: set[str]) -> dict[str, list[int]]:
+    """Word -> the texts that it is in."""
+    speakers: dict[str, list[int]] = {word: [] for word in words}
+    for index, text in enumerate(texts):
+        for word in words.intersection(text.casefold().split()):
+            speakers[word].append(index)
+    return speakers
+
+
 def _is_state(word: str) -> bool:
     """It says that something is not so, or is so again."""
     return word in STATES or word.endswith(("n't", "n’t"))
@@ -244,7 +275,8 @@ def _told_apart(words: dict[int, ProblemNames]) -> dict[int, ProblemNames]:
     result = {}
     for label, own in sorted(words.items()):
         if own.name in names and len(own.phrases) > 1:
-            own = ProblemNames((", ".join(own.phrases[:2]), *own.phrases[1:]), own.sentence, own.quote_indices)
+            phrases = (", ".join(own.phrases[:2]), *own.phrases[1:])
+            own = ProblemNames(own.phrases if own.clause else phrases, own.sentence, own.quote_indices)
         names.add(own.name)
         result[label] = own
     return result

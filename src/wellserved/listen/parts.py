@@ -8,7 +8,7 @@ from collections.abc import Sequence
 MAX_WORDS = 150  # a text up to here is one part
 WINDOW = (60, 120)  # words of a part: sentences are put together up to the first, and cut beyond the second
 FEWEST_WORDS = 4  # what is shorter has no say in which problems there are
-_ENDS = re.compile(r"(?<=[.!?。！？…])[\"')\]]*\s+|\n+")
+SENTENCE_ENDS = re.compile(r"(?<=[.!?。！？…])[\"')\]]*\s+|\n+")
 
 
 def split_parts(text: str) -> list[str]:
@@ -17,7 +17,7 @@ def split_parts(text: str) -> list[str]:
     if len(words) <= MAX_WORDS:
         return [" ".join(words)] if words else []
     parts: list[list[str]] = [[]]
-    for sentence in _ENDS.split(text):
+    for sentence in SENTENCE_ENDS.split(text):
         for start in range(0, len(chunk := sentence.split()), WINDOW[1]):
             piece = chunk[start : start + WINDOW[1]]
             if parts[-1] and (len(parts[-1]) >= WINDOW[0] or len(parts[-1]) + len(piece) > WINDOW[1]):

@@ -81,7 +81,7 @@ def problem_sizes(
     accounts = _repeated_accounts(case_table, segment, span, values)
     given_back = query_given_back(case_table, segment, f"{span} AND {told}", values)
     costs = [problem_cost(row, label, given_back, cost) for label, row in zip(labels, found, strict=True)]
-    ranks = _ranks(found, [known.weight for known in costs], courses, seed)
+    ranks = _ranks(found, [cost_of_one.weight for cost_of_one in costs], courses, seed)
     return [
         ProblemSize(
             label, row["cases"], row["customers"], _share(row["cases"], told_cases), tuple(int(week) for week in counts[index, -SPARK_WEEKS:]),

@@ -41,7 +41,7 @@ class Views:
 
 
 class Vectoriser:
-    """Learns the dimensions from texts, then places any text in them. Deterministic for a seed."""
+    """Learns the dimensions from texts, then word_numbers any text in them. Deterministic for a seed."""
 
     def __init__(
         self, texts: Sequence[str], seed: int, meaning: Callable[[Sequence[str]], Matrix] | None = None
@@ -77,14 +77,14 @@ class Vectoriser:
 
     def views(self, texts: Sequence[str]) -> Views:
         """Where the texts lie."""
-        own = self.own_views(texts)
+        word_views = self.own_views(texts)
         if self._meaning is None:
-            return own
-        meant = self._meaning(texts)
+            return word_views
+        meaning_vectors = self._meaning(texts)
         if self._meaning_centre is None:  # of the texts that it was learnt from
-            self._meaning_centre = meant.mean(axis=0)
-        meant = unit_rows(meant - self._meaning_centre)
-        return Views(meant, meant, own.whole)
+            self._meaning_centre = meaning_vectors.mean(axis=0)
+        meaning_vectors = unit_rows(meaning_vectors - self._meaning_centre)
+        return Views(meaning_vectors, meaning_vectors, word_views.whole)
 
     def own_views(self, texts: Sequence[str]) -> Views:
         """Where the texts lie by the house's own words."""
@@ -133,12 +133,12 @@ class PieceCounter:
         cut_words = [[columns.setdefault(piece, len(columns)) for piece in _pieces(word)] for word in words]
         counts = word_counts @ _rows_of(cut_words, len(columns))
         names = np.array(list(columns), dtype=object)
-        kept = self._most_common(counts, names)
-        self._columns = {name: place for place, name in enumerate(names[kept])}
+        kept_columns = self._most_common(counts, names)
+        self._columns = {name: column for column, name in enumerate(names[kept_columns])}
         self._pieces_by_word = {}
         if not self._columns:
             raise ValueError("no piece is in enough texts")
-        return self._weights.fit_transform(counts[:, kept]).astype(np.float32)
+        return self._weights.fit_transform(counts[:, kept_columns]).astype(np.float32)
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Count the pieces that were learnt."""
@@ -147,11 +147,11 @@ class PieceCounter:
         return self._weights.transform(counts).astype(np.float32)
 
     def _known_pieces(self, word: str) -> list[int]:
-        known = self._pieces_by_word.get(word)
-        if known is None:
-            known = [self._columns[piece] for piece in _pieces(word) if piece in self._columns]
-            self._pieces_by_word[word] = known
-        return known
+        columns = self._pieces_by_word.get(word)
+        if columns is None:
+            columns = [self._columns[piece] for piece in _pieces(word) if piece in self._columns]
+            self._pieces_by_word[word] = columns
+        return columns
 
     def _most_common(self, counts: sparse.csr_matrix, names: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
         """The columns of the pieces that are in enough texts, most common first where there are too many; by their names."""
@@ -159,17 +159,18 @@ class PieceCounter:
         enough = np.flatnonzero(texts_with >= self._min_df)
         enough = enough[np.argsort(names[enough], kind="stable")]
         times = np.asarray(counts.sum(axis=0)).ravel()[enough]
-        chosen: npt.NDArray[np.int64] = enough[np.sort(np.argsort(-times, kind="stable")[:MAX_TERMS])]
-        return chosen
+        common_columns: npt.NDArray[np.int64] = enough[np.sort(np.argsort(-times, kind="stable")[:MAX_TERMS])]
+        return common_columns
 
 
 def _count_words(texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix]:
     """Words between blanks, without accents, and how often each is in each text (texts, words)."""
-    places: dict[str, int] = {}
+    word_numbers: dict[str, int] = {}
     rows = [
-        [places.setdefault(word, len(places)) for word in strip_accents_unicode(text.lower()).split()] for text in texts
+        [word_numbers.setdefault(word, len(word_numbers)) for word in strip_accents_unicode(text.lower()).split()]
+        for text in texts
     ]
-    return list(places), _rows_of(rows, len(places))
+    return list(word_numbers), _rows_of(rows, len(word_numbers))
 
 
 def _rows_of(rows: Sequence[Sequence[int]], width: int) -> sparse.csr_matrix:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
+
 from wellserved.calendar import Calendars
-from wellserved.cases import fold_into
-from wellserved.cases.fold import FOLD_INPUT_COLUMNS
-from wellserved.engine.duckdb import DuckDB, quote_name, quote_text
+from wellserved.cases import fold_into, register_cases
+from wellserved.cases.fold import FOLD_INPUT_COLUMNS, fold_cases
+from wellserved.cases.ordered import encode_dictionary
+from wellserved.cases.slices import MAX_MOMENTS_HELD
+from wellserved.engine.duckdb import DuckDB, query, quote_name, quote_text
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import CaseTable, filter_sql, sources_of
 from wellserved.moments import Granularity
 
 CaseFilter = tuple[tuple[str, str], ...]
+AGE_ANCHORS = ("asked", "resolved", "due")  # what a case's age may be counted from
 SINCE_VIEW = "cases_since"  # the cases without those of the sources that are left out
 SMALL_SOURCE_SHARE = (
     0.05  # of all cases: a source with fewer that ends early does not cut the record of the others short
@@ -109,20 +116,46 @@ class AnalysisWindow:
         """The cases as each stood so many seconds after its anchor."""
         if (date_basis, seconds) not in self.case_tables_by_age:
             table = f"young_{date_basis}_{seconds}"
-            columns = ", ".join(f"m.{quote_name(column)}" for column in FOLD_INPUT_COLUMNS)
-            self.db.execute(f"""
-                CREATE TEMP TABLE {table}_moments AS SELECT {columns} FROM {self.moments_table} m
-                JOIN (SELECT source, case_id, {date_basis}_s AS from_s FROM {self.case_table.table}) USING (source, case_id)
-                WHERE epoch(m."at") <= from_s + {seconds}""")
-            fold_into(self.db, table, f"{table}_moments", self.case_table.zone, self.calendars)
-            self.db.execute(f"DROP TABLE {table}_moments")
+            self._fold_young(table, date_basis, seconds)
             if words := self.case_table.words:
-                self.db.execute(f"ALTER TABLE {table} RENAME TO {table}_folded")
-                self.db.execute(
-                    f"CREATE TEMP TABLE {table} AS {words.joined_sql(f'{table}_folded', (date_basis, seconds))}"
-                )
-                self.db.execute(f"DROP TABLE {table}_folded")
+                self.db.execute(f"CREATE TEMP TABLE {table}_told AS {words.joined_sql(table, (date_basis, seconds))}")
+                table = f"{table}_told"
             self.case_tables_by_age[date_basis, seconds] = replace(
                 self.case_table, table=table, age=(date_basis, seconds)
             )
         return self.case_tables_by_age[date_basis, seconds]
+
+    def _fold_young(self, table: str, date_basis: str, seconds: int) -> None:
+        """Fold the moments up to so many seconds after the anchor of their case; those that fit are read once for all ages."""
+        if (moments := self._held_moments) is not None:
+            microseconds, begins = (moments[name].to_numpy() for name in ("at_us", f"{date_basis}_s"))
+            with np.errstate(invalid="ignore"):  # of a case without an anchor
+                is_young = microseconds <= (begins + seconds) * 1_000_000
+            register_cases(self.db, table, fold_cases(moments, self.case_table.zone, self.calendars, is_young))
+            return
+        self.db.execute(
+            f'CREATE TEMP TABLE {table}_moments AS {self._moments_sql} WHERE epoch(m."at") <= {date_basis}_s + {seconds}'
+        )
+        fold_into(self.db, table, f"{table}_moments", self.case_table.zone, self.calendars)
+        self.db.execute(f"DROP TABLE {table}_moments")
+
+    @cached_property
+    def _held_moments(self) -> pa.Table | None:
+        """All moments with the anchors of their cases; None: they are too many to be moments."""
+        (count,) = self.db.sql(f"SELECT count(*) FROM {self.moments_table}").fetchall()[0]
+        if count > MAX_MOMENTS_HELD:
+            return None
+        moments = query(self.db, self._moments_sql)
+        for index, column in enumerate(
+            moments.schema
+        ):  # the few words of most columns are looked up once, not at every age
+            if pa.types.is_string(column.type) and column.name not in ("case_id", "customer_id"):
+                moments = moments.set_column(index, column.name, encode_dictionary(moments[column.name]))
+        return moments
+
+    @property
+    def _moments_sql(self) -> str:
+        columns = ", ".join(f"m.{quote_name(column)}" for column in FOLD_INPUT_COLUMNS)
+        anchors = ", ".join(f"CAST({name}_s AS DOUBLE) AS {name}_s" for name in AGE_ANCHORS)
+        return f"""SELECT {columns}, CAST(epoch_us(m."at") AS DOUBLE) AS at_us, {anchors} FROM {self.moments_table} m
+            JOIN (SELECT source, case_id, {", ".join(f"{name}_s" for name in AGE_ANCHORS)} FROM {self.case_table.table}) USING (source, case_id)"""

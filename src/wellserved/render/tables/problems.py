@@ -118,16 +118,16 @@ def look_words(book: Book) -> str:
 
 def cost_words(cost: Cost, sizes: Sequence[ProblemSize]) -> str:
     """What hours and money rest on; nothing where neither is known."""
-    parts = []
+    phrases = []
     if cost.minutes is not None:
-        parts.append(f"{cost.minutes:g} minutes a reply, as declared")
+        phrases.append(f"{cost.minutes:g} minutes a reply, as declared")
     if cost.rate is not None:
-        parts.append(f"{cost.rate:g} {cost.currency}".strip() + " an hour, as declared")
+        phrases.append(f"{cost.rate:g} {cost.currency}".strip() + " an hour, as declared")
     if any(not isinstance(size.cost.given_back, NotComputable) for size in sizes):
-        parts.append(
+        phrases.append(
             "given back is what returned and recovered moments say (of a case with both, the larger), as if such cases went on coming"
         )
-    return f"Cost: {'; '.join(parts)}." if parts else ""
+    return f"Cost: {'; '.join(phrases)}." if phrases else ""
 
 
 def _shared_reasons(sizes: Sequence[ProblemSize]) -> list[str]:
@@ -301,9 +301,9 @@ def filing_tables(filing: Filing | NotComputable, column: str) -> list[Table]:
         "Shown is what shares more cases than chance lets expect."
     )
     facts = (
-        (f"hold several problems: look whether the {column} hides one", ", ".join(filing.hiding)),
-        (f"are scattered, none {column} has half of them", ", ".join(filing.scattered)),
-        (f"equal words filed under more than one {column}", share_words(filing.apart, filing.wordings)),
+        (f"hold several problems: look whether the {column} hides one", ", ".join(filing.broad_categories)),
+        (f"are scattered, none {column} has half of them", ", ".join(filing.scattered_problems)),
+        (f"equal words filed under more than one {column}", share_words(filing.split_share, filing.wordings)),
     )
     findings = Table("What to look at", ("what", "which"), tuple(fact for fact in facts if fact[1]))
     return [Table(title, columns, rows, note), findings]

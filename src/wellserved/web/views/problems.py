@@ -13,7 +13,6 @@ from wellserved.actions.accounts import customer_accounts
 from wellserved.actions.customer_worth import show_yearly_total, visible_worths
 from wellserved.errors import RequestError, StorageError, UnknownNameError
 from wellserved.listen.book import Deed
-from wellserved.listen.sizes import RANKINGS
 from wellserved.moments import PROBLEM
 from wellserved.store.access import AccessScope, has_permission, record_event
 from wellserved.web.access_middleware import person_of, required_permission, scope_of
@@ -42,7 +41,7 @@ def problems(request: HttpRequest) -> HttpResponse:
     shown_cards = cards[:12]
     totals = _yearly_totals(scope_of(request), by, [card["label"] for card in shown_cards])
     context = {
-        "page": safe_html(page), "cards": shown_cards, "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
+        "page": safe_html(page), "cards": shown_cards, "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": problem_pages.RANKINGS, "empty": is_empty,
         "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
         "filing": safe_html(cached_answer(problem_pages.filing_page, by)) if by != PROBLEM and page else "",
         "cost": problem_costs.declared_cost(settings.WORKSPACE),
