@@ -129,7 +129,7 @@ FORMS = {
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
     "favourite_measure": {"do": "add"}, "prompt": {"do": "done"}, "pulse": {"value": "4"}, "contracts": {}, "contract": {"do": "forget"}, "new_contract": {"starts": "2026-01-01"}, "risk": {},
     "objectives": {"name": "New", "since": "2026-01-01"}, "objective": {"do": "forget"}, "new_business_case": {"title": "x"}, "business_case": {"came": "1", "came_from": "x"},
-    "system": {"do": "ask"}, "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
+    "system": {"do": "ask"}, "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "problem_cost": {"minutes": "9", "rate": "45 EUR"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def test_a_change_is_foreseen_declared_and_looked_at(staff: House, as_: As, plac
     assert not list_records(place)
     assert lead.post("/improvements/new", {**DECLARATION, "do": "declare"}).status_code == 302
     made = find_record(place, "change-1").improvement
-    assert (made.who, made.idea_from, made.helpers, made.expected) == ("Kim", "Ben", ("Ann", "Lee"), 0.1)
+    assert (made.who, made.idea_from, made.helpers, made.expected) == ("kim", "Ben", ("Ann", "Lee"), 0.1)
     assert Event.objects.filter(actor="lead", deed="declared an improvement").exists()
     before = declarations_digest(place)
     assert lead.get("/improvements/change-1/").status_code == 200
@@ -202,3 +202,20 @@ def test_favourites_stand_first_and_are_one_s_own(staff: House, as_: As, place: 
     client.post("/measures/asked/favourite", {"do": "remove"})
     assert "asked" not in client.get("/measures/", headers={"X-Fragment": "1"}).content.decode().split("<h2>")[1]
     assert client.post("/measures/none/favourite", {"do": "add"}).status_code == 404
+
+
+def test_helpers_and_idea_givers_are_people_with_accounts(staff: House, as_: As, place: Workspace) -> None:
+    world(staff, place)
+    Person.objects.filter(pk=staff.kim.pk).update(first_name="Kim", last_name="Example")
+    Person.objects.filter(pk=staff.peer.pk).update(first_name="Ari", last_name="Twin")
+    lead = as_(staff.lead)
+    assert "Kim Example</option>" in lead.get("/improvements/new").content.decode()
+    people = {"who": "LEAD", "idea_from": "kim example", "helpers": "peer, Somebody Outside, Ari Twin"}
+    assert lead.post("/improvements/new", {**DECLARATION, **people, "do": "declare"}).status_code == 302
+    declared = list_records(place)[-1].improvement
+    assert (declared.who, declared.idea_from) == ("lead", staff.kim.username)
+    assert declared.helpers == (staff.peer.username, "Somebody Outside", staff.peer.username)
+    assert "idea of Kim Example" in lead.get("/improvements/").content.decode()
+    Person.objects.filter(pk=staff.quality.pk).update(first_name="Ari", last_name="Twin")
+    answer = lead.post("/improvements/new", {**DECLARATION, "helpers": "Ari Twin", "do": "declare"})
+    assert "Several people are called" in answer.content.decode()

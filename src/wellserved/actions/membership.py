@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -53,6 +54,27 @@ def find_person(name: str | None) -> Person:
     if person is None:
         raise RequestError(f"Nobody is called {name!r} here.", "See `wellserved user list`.")
     return person
+
+
+def login_of(name: str) -> str:
+    """Somebody's login by their login or the name that others see; a name of nobody here stays as it is written.
+
+    Raises RequestError where several people are called so.
+    """
+    name = name.strip()
+    people = Person.objects.filter(is_active=True).exclude(role=Role.alone)
+    logins = {person.username for person in people if name and person.called.casefold() == name.casefold()}
+    same_login = people.filter(username__iexact=name).first() if name else None
+    if same_login is not None:
+        return same_login.username
+    if len(logins) > 1:
+        raise RequestError(f"Several people are called {name!r}.", "Write the login of the person you mean.")
+    return logins.pop() if logins else name
+
+
+def names_of_logins(logins: Iterable[str]) -> dict[str, str]:
+    """Login -> the name that others see; of those who are here."""
+    return {person.username: person.called for person in Person.objects.filter(username__in=set(logins))}
 
 
 def add_person(

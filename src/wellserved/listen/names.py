@@ -106,9 +106,13 @@ def name_problems(
     """
     phrases = _phrases(texts, vectors, labels, holders, locate_phrases)
     stories = find_stories(texts, vectors, labels, customers, locate_phrases, _is_telling)
-    speakers = _speakers(
-        texts, {word for story in stories.values() for clause in story.clauses for word in clause.casefold().split()}
-    )
+    said = [*(clause for story in stories.values() for clause in (*story.clauses, *story.sentences))]
+    speakers = _speakers(texts, {word for clause in said for word in clause.casefold().split()})
+
+    def names_nobody(clause: str) -> bool:
+        words = filter(_is_telling, clause.casefold().split())
+        return not any(_is_name(speakers[word], holders) for word in words)
+
     words = {}
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
@@ -118,13 +122,9 @@ def name_problems(
             quotes = _quotes(texts, vectors, near, middle, customers, phrases.get(label, ()))
             sentence = first_sentences([texts[quotes[0] if quotes else near[0]]], QUOTE_LETTERS)
             story = stories.get(label, NO_STORY)
-            usable_clauses = (
-                clause
-                for clause in story.clauses
-                if not any(_is_name(speakers[word], holders) for word in clause.casefold().split() if _is_telling(word))
-            )
-            sentence = story.sentences[0] if story.sentences else sentence
-            words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes), next(usable_clauses, ""))
+            sentence = next(filter(names_nobody, story.sentences), sentence)
+            clause = next(filter(names_nobody, story.clauses), "")
+            words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes), clause)
     return _told_apart(words)
 
 

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wellserved.actions.live_sources import LiveSource
 from wellserved.actions.mail_settings import check_address, load_settings
+from wellserved.actions.membership import login_of
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
 from wellserved.errors import RequestError
 from wellserved.improvement import Improvement, list_records
@@ -386,6 +387,9 @@ class PasswordForm(forms.Form):
     )
 
 
+_PERSON_INPUT = forms.TextInput(attrs={"list": "colleagues"})
+
+
 class ImprovementForm(forms.Form):
     """A change, declared before its result is known: what, since when, for whom, and by what one will see that it works."""
 
@@ -410,10 +414,13 @@ class ImprovementForm(forms.Form):
         label=_("Compared with"), max_length=200, required=False,
         help_text=_("Another of the same kind where nothing is changed; it makes the proof stronger."),
     )  # fmt: skip
-    who = forms.CharField(label=_("Who does it"), max_length=100, required=False)
-    idea_from = forms.CharField(label=_("Whose idea it was"), max_length=100, required=False)
+    who = forms.CharField(label=_("Who does it"), max_length=100, required=False, widget=_PERSON_INPUT)
+    idea_from = forms.CharField(
+        label=_("Whose idea it was"), max_length=100, required=False, widget=_PERSON_INPUT,
+        help_text=_("Of people who log in here, their login or their name: they are told when it is proved."),
+    )  # fmt: skip
     helpers = forms.CharField(
-        label=_("Who helps"), max_length=300, required=False, help_text=_("Names with commas between them.")
+        label=_("Who helps"), max_length=300, required=False, help_text=_("Logins or names, with commas between them.")
     )
     settles = forms.DateField(
         label=_("Fully in place on"), widget=DateInput(), required=False,
@@ -433,6 +440,11 @@ class ImprovementForm(forms.Form):
             self.add_error("about", _("A share of cases is about a problem; name it, or choose another measure."))
         if data.get("against") and not data.get("value"):
             self.add_error("against", _("Say first for whom the change is."))
+        for field in ("who", "idea_from", "helpers"):
+            try:
+                data[field] = ", ".join(filter(None, map(login_of, str(data.get(field) or "").split(","))))
+            except RequestError as error:
+                self.add_error(field, f"{error.problem} {error.remedy}")
         return data
 
     def declaration(self, workspace: Workspace) -> Improvement:

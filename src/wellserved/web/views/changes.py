@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import improvements as improvement_actions
 from wellserved.actions import rendering
+from wellserved.actions.membership import names_of_logins
 from wellserved.errors import StorageError, WellservedError
 from wellserved.improvement import list_records
 from wellserved.measure import find_measure
@@ -29,14 +30,19 @@ from wellserved.web.template_filters import safe_html
 @required_permission("read_measures")
 def improvements(request: HttpRequest) -> HttpResponse:
     """What was changed, and whether it worked."""
+    known_records = list_records(settings.WORKSPACE)
+    logins = {name for record in known_records for name in (record.improvement.who, record.improvement.idea_from)}
+    names = names_of_logins(logins)
     records = [
         {
             "improvement": record.improvement,
+            "who": names.get(record.improvement.who, record.improvement.who),
+            "idea_from": names.get(record.improvement.idea_from, record.improvement.idea_from),
             "question": find_measure(record.improvement.measure).question,
             "looks": len(record.looks),
             "status": str(record.looks[-1].facts.get("status", "")).replace("_", " ") if record.looks else "",
         }
-        for record in list_records(settings.WORKSPACE)
+        for record in known_records
     ]
     may_declare = has_permission(scope_of(request).person, "declare_improvements")
     return render(request, "improvements.html", {"records": records, "may_declare": may_declare})
@@ -56,7 +62,9 @@ def new_improvement(request: HttpRequest) -> HttpResponseBase:
     form = ImprovementForm(
         request.POST or None, initial={"about": about, "measure": "problem_share"} if about else None
     )
-    context: dict[str, Any] = {"form": form}
+    person = person_of(request)
+    colleagues = person.team.people.filter(is_active=True) if person.team else []
+    context: dict[str, Any] = {"form": form, "colleagues": colleagues}
     if request.method == "POST" and form.is_valid():
         declaration = form.declaration(settings.WORKSPACE)
         asked = (*declaration.where, *declaration.against, *about_condition(declaration.about))
