@@ -55,14 +55,17 @@ _COUNTED_NOUNS = (  # of these there are so many
     r"|mile|km|kilometre|view|follower|video|screen|monitor|resolution|hour|page|letter|order|member|student|nutzer|kunde|leute|mensch|zeile|stück|wörter|seite"
 )
 _NOUN_AFTER = re.compile(rf"[ -](?:\S{{1,20}} )?(?:{_COUNTED_NOUNS})\w{{0,3}}\b", re.IGNORECASE)
+_PLURAL_AFTER = re.compile(  # 12k jars
+    r"[ -](?!(?:less|plus|minus|across|this|as|is|was|yes|always|gross|bonus|us|alles|was|das|es|pounds|euros|bucks|dollars)\b)[a-z]{3,20}s\b"
+)
 _PAID = (
     r"refund(?:ed|ing|s)?|credit(?:ed|ing|s)?|reimburs\w{1,4}|knock(?:ed|ing)?|wr(?:ote|itten) off|write off|paid|paying|waived|charged|fined"
-    r"|erstattet|gutgeschrieben|bezahlt|gezahlt|(?:fee|fine|deposit|voucher|refund|credit|penalty|discount|tip) of"
+    r"|erstattet|gutgeschrieben|bezahlt|gezahlt|(?:fee|fine|deposit|voucher|refund|credit|credit note|penalty|discount|tip) of"
 )
 _SUM = r"(?P<n>\d{1,3}(?:[.,]\d{3}){1,4}(?:[.,]\d{2})?|\d{2,6}(?:[.,]\d{2})?|\d[.,]\d{2})"
 _PAID_SUM = re.compile(  # refunded 90 to Mr Haddad
     rf"\b(?:{_PAID}) (?:(?:the|him|her|them|us|about|around|over|rund|ca\.?|genau) ){{0,2}}{_SUM}{_NUMBER_END}"
-    r"(?= ?(?:$|[,;.!?)])| (?:to|for|back|off|instead|again|was|is|zurück|für|an)\b)",
+    r"(?= ?(?:$|[,;.!?)])| (?:to|for|back|off|instead|again|was|is|i|we|they|he|she|that|zurück|für|an)\b)",
     re.IGNORECASE,
 )
 _SUM_BACK = re.compile(  # 40 off, 600 back on her card
@@ -148,7 +151,11 @@ def _is_money(text: str, match: re.Match[str], names_worth: bool) -> bool:
     """A large number without a currency is one of money beside a word that says so; 12k in a line that speaks of money, 1,2 Mio
     also by itself."""
     before = text[max(0, match.start() - _REACH) : match.start()]
-    if _WORTH_BEFORE.search(before) or _WORTH_AFTER.match(text, match.end()):
+    if _WORTH_AFTER.match(text, match.end()):
+        return True
+    if _PLURAL_AFTER.match(text, match.end()):  # an order of 5k labels
+        return False
+    if _WORTH_BEFORE.search(before):
         return True
     if match["x"] == "k":  # 12k by itself is money, unless it counts something
         is_other = _NOUN_AFTER.match(text, match.end()) or _LABEL.search(before)
