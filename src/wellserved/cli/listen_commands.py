@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -214,6 +215,22 @@ def filing(
     with progress() as on_progress:
         comparison = problem_filing.filing_beside_words(workspace_at(home), by.value, on_progress)
     show_tables(problems.filing_tables(comparison, by.value), format_, output)
+
+
+@listen.command()
+def score(
+    labels: Annotated[Path, typer.Argument(help="A CSV file with the columns case and label.", exists=True, dir_okay=False)],
+    format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None,
+) -> None:  # fmt: skip
+    """Set the problems found beside labels that people gave some of the cases: how well do they agree, and where not?"""
+    from wellserved.actions import problem_score
+    from wellserved.render.tables import problems
+
+    with progress() as on_progress:
+        scored = problem_score.score_file(workspace_at(home), labels, on_progress)
+    show_tables(problems.score_tables(scored), format_, output)
+    if scored.refused:
+        raise typer.Exit(1)
 
 
 @listen.command("name")

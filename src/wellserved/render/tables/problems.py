@@ -13,6 +13,7 @@ from wellserved.listen.filing import Filing
 from wellserved.listen.novelty import Neighbourhood
 from wellserved.listen.origins import Scan
 from wellserved.listen.rise import QuarterlyTrend
+from wellserved.listen.score import ScoredFile
 from wellserved.listen.sizes import RANKINGS as RANKINGS
 from wellserved.listen.sizes import ProblemSize
 from wellserved.measure.matched import MatchedDifference
@@ -307,6 +308,28 @@ def filing_tables(filing: Filing | NotComputable, column: str) -> list[Table]:
     )
     findings = Table("What to look at", ("what", "which"), tuple(fact for fact in facts if fact[1]))
     return [Table(title, columns, rows, note), findings]
+
+
+def score_tables(scored: ScoredFile) -> list[Table]:
+    """How problems go with the labels that people gave, and what of their file could not be used."""
+    columns = ("label", "cases", "problem that holds most", "of the label", "of the problem")
+    score, title = scored.score, "Problems beside people's labels"
+    if isinstance(score, NotComputable):
+        tables = [Table(title, columns, (), f"Not computable: {score.reason}.")]
+    else:
+        rows = tuple(
+            (match.label, match.cases, match.problem, f"{match.share_of_label:.0%}", f"{match.share_of_problem:.0%}")
+            for match in score.matches
+        )
+        agreement = score.agreement
+        note = (
+            f"{plural(scored.rows, 'row')} read, {score.cases:,} used. Agreement {agreement.value:.2f} ({agreement.low:.2f} to {agreement.high:.2f}); "
+            "0: as by chance, 1: alike (adjusted mutual information, 95% by drawing cases anew)."
+        )
+        tables = [Table(title, columns, rows, note)]
+    if scored.refused:
+        tables.append(Table("Rows that could not be used", ("row", "why"), scored.refused))
+    return tables
 
 
 def share_words(share: Amount | NotComputable, n: int) -> str:
