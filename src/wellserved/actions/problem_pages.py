@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from wellserved.actions import problem_filing, problem_origins, problem_questions
+from wellserved.actions import listening, problem_filing, problem_origins, problem_questions
 from wellserved.actions.questions import ask_measures
 from wellserved.chart import compute_chart
 from wellserved.listen.book import Book, CustomerProblem, in_force, read_book
 from wellserved.listen.sizes import RANKINGS as RANKINGS
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import PROBLEM
-from wellserved.render.charts.problems import problem_bars, problem_map
+from wellserved.render.charts.problems import novelty_course, problem_bars, problem_map
 from wellserved.render.formats import data, html
 from wellserved.render.tables import problems as tables
 from wellserved.render.tables.problems import problem_record
@@ -98,6 +98,14 @@ def filing_page(workspace: Workspace, column: str) -> str:
         return ""
     filing_tables = tables.filing_tables(problem_filing.filing_beside_words(workspace, column), column)
     return html.tables_page(filing_tables[0].title, filing_tables, layout=html.BARE_LAYOUT)
+
+
+def novelty_page(workspace: Workspace, days: int) -> str:
+    """What many customers say now and hardly anybody said before: the last days, drawn, and the alarms among them."""
+    found_days, texts = listening.find_new(workspace, days)
+    table = tables.novelty_table(found_days, texts)
+    shown = [table, tables.novelty_days_table(found_days)]
+    return html.tables_page(table.title, shown, [novelty_course(found_days)], html.BARE_LAYOUT)
 
 
 def origin_page(workspace: Workspace, reference: str) -> str:

@@ -104,6 +104,7 @@ urlpatterns = [
     path("measures/<str:name>/cases/<str:source>/<path:case_id>", analytics.case, name="case"),
     path("explore/<slug:name>/", analytics.explore, name="explore"),
     path("problems/", problems.problems, name="problems"),
+    path("problems/new", problems.new_in_words, name="new_in_words"),
     path("problems/look", problems.look_for_problems, name="look_for_problems"),
     path("problems/cost", problems.keep_problem_cost, name="problem_cost"),
     path("problems/<slug:id_>/", problems.problem, name="problem"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from wellserved.listen.novelty import Neighbourhood
 from wellserved.listen.sizes import ProblemSize
+from wellserved.moments import day_of
 from wellserved.render.charts.svg import (
     ALARM,
     CALM,
@@ -18,8 +20,9 @@ from wellserved.render.charts.svg import (
     draw_both,
     drawing,
     label,
+    ticks,
 )
-from wellserved.wording import format_percent
+from wellserved.wording import format_percent, plural
 
 MAX_BARS: Final = 24
 MAX_LABELS: Final = 14
@@ -97,6 +100,43 @@ def _map(sizes: Sequence[ProblemSize], spots: Mapping[str, tuple[float, float]],
         taken.append((x, y, half))
         body.append(label(x, min(y + 4, frame.height - 4), words, "middle", "ink"))
     return drawing(frame, "Map of problems", f"{len(sizes)} problems; the table beside it has their numbers.", body)
+
+
+def novelty_course(days: Sequence[Neighbourhood]) -> Picture:
+    """How unusual each day's words were, and what a quiet house would hardly ever exceed."""
+    caption = "How unusual the words of the last seven days were, day by day; the line: a quiet house goes beyond it once in 200 days; ▲ alarm"
+    return draw_both(caption, lambda frame: _novelty(days, frame))
+
+
+def _novelty(days: Sequence[Neighbourhood], page_frame: Frame) -> str:
+    frame = Frame(page_frame.width, 220, 34, 12, 24, 30)
+    bottom = frame.height - frame.bottom
+    limits = [day.limit for day in days if day.limit < float("inf")]
+    y = AxisScale(0.0, 1.1 * max([1.0, *limits, *(day.score for day in days)]), bottom, frame.top)
+    step = (frame.width - frame.left - frame.right) / max(len(days), 1)
+    body = [label(frame.left - 6, y(value) + 4, f"{value:g}", "end") for value in ticks(0.0, y.high)]
+    line: list[str] = []
+    for index, day in enumerate(days):
+        x, words = frame.left + step * index, day_of(day.day).isoformat()
+        tip = (
+            f"{words}: {plural(day.customers, 'customer')} said alike, {day.before} before"
+            if day.texts
+            else f"{words}: too little is known"
+        )
+        body.append(
+            f'<rect class="bar" x="{x + 1:.1f}" y="{y(day.score):.1f}" width="{max(step - 2, 1):.1f}" height="{bottom - y(day.score):.1f}" '
+            f'fill="{ALARM if day.is_alarm else LINE}" fill-opacity=".75"><title>{_plain(tip)}</title></rect>'
+        )
+        if day.is_alarm:
+            body.append(label(x + step / 2, y(day.score) - 5, "▲", "middle", "ink"))
+        if day.limit < float("inf"):
+            line.append(f"{'L' if line else 'M'}{x:.1f} {y(day.limit):.1f}H{x + step:.1f}")
+    body.append(f'<path d="{"".join(line)}" fill="none" stroke="{INK}" stroke-width="1.4" stroke-dasharray="4 3"/>')
+    if days:
+        body.append(label(frame.left, frame.height - 8, day_of(days[0].day).isoformat()))
+        body.append(label(frame.width - frame.right, frame.height - 8, day_of(days[-1].day).isoformat(), "end"))
+    alarms = sum(day.is_alarm for day in days)
+    return drawing(frame, "New in customers' words", f"{plural(alarms, 'alarm')} in {plural(len(days), 'day')}.", body)
 
 
 def _spot(spot: tuple[float, float], frame: Frame) -> tuple[float, float]:

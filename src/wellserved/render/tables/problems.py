@@ -339,6 +339,21 @@ def share_words(share: Amount | NotComputable, n: int) -> str:
     return f"{share.value:.0%} of {n:,} wordings ({share.low:.0%} to {share.high:.0%})"
 
 
+def novelty_days_table(days: Sequence[Neighbourhood]) -> Table:
+    """The numbers behind the drawing of what is new, a row a day."""
+    rows = tuple(
+        (
+            day_of(day.day).isoformat(), day.customers, day.before, f"{day.expected:.1f}", f"{day.score:.1f}",
+            f"{day.limit:.1f}" if day.limit < float("inf") else "", "alarm" if day.is_alarm else "",
+        )
+        for day in days
+    )  # fmt: skip
+    return Table(
+        "Day by day", ("day", "customers in 7 days", "before", "expected", "how unusual", "line", ""), rows,
+        "How unusual: 3 is one in a thousand, 4 one in ten thousand, of the most unusual words of the day.",
+    )  # fmt: skip
+
+
 def novelty_table(days: Sequence[Neighbourhood], texts: Sequence[str]) -> Table:
     """Days on which many customers said what was hardly said before."""
     alarms = [day for day in days if day.is_alarm]

@@ -62,6 +62,16 @@ def _yearly_totals(scope: AccessScope, by: str, labels: list[str]) -> dict[str, 
     }
 
 
+NEW_DAYS = 28  # that the page of what is new looks at
+
+
+@required_permission("read_measures")
+def new_in_words(request: HttpRequest) -> HttpResponse:
+    """What many customers say now and hardly anybody said before."""
+    page = cached_answer(problem_pages.novelty_page, NEW_DAYS) if has_records() else ""
+    return render(request, "problem_news.html", {"page": safe_html(page)})
+
+
 @required_permission("declare_improvements", "POST")
 def look_for_problems(request: HttpRequest) -> HttpResponseBase:
     """Have the customers' words read; the worker does it, and the page shows how far it is."""
