@@ -8,12 +8,12 @@ from wellserved.actions import listening, problem_filing, problem_origins, probl
 from wellserved.actions.questions import ask_measures
 from wellserved.chart import compute_chart
 from wellserved.listen.book import Book, CustomerProblem, in_force, read_book
-from wellserved.listen.sizes import RANKINGS as RANKINGS
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import PROBLEM
 from wellserved.render.charts.problems import novelty_course, problem_bars, problem_map
 from wellserved.render.formats import data, html
 from wellserved.render.tables import problems as tables
+from wellserved.render.tables.problems import RANKINGS as RANKINGS
 from wellserved.render.tables.problems import problem_record
 from wellserved.storage.workspace import Workspace
 
