@@ -29,6 +29,7 @@ from wellserved.capture.sentence import READINGS
 from wellserved.chart import CHART_KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.claim.check import STATE_WORDS
+from wellserved.claim.sentence import CLAIM_TEMPLATES
 from wellserved.cli import app
 from wellserved.listen.rise import State
 from wellserved.mapping import presets
@@ -190,7 +191,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *READINGS.values(), *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *LENGTH_UNITS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(status.replace("_", " ") for status in (*get_args(Status), *get_args(Headline)[-2:])), *get_args(State), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
+        *READINGS.values(), *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *LENGTH_UNITS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *CLAIM_TEMPLATES.values(), *(status.replace("_", " ") for status in (*get_args(Status), *get_args(Headline)[-2:])), *get_args(State), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

@@ -17,12 +17,46 @@ GRADES: Final[dict[Grade, str]] = {
     "measured": "the numbers changed so; the cause was not tested",
     "counted": "what the person shared, counted by rule; what was shared was theirs to choose",
 }
-_LEADS: Final[dict[tuple[ClaimRole, bool], str]] = {
-    ("owner", True): "Reduced", ("owner", False): "Raised",
-    ("idea", True): "Proposed the change that reduced", ("idea", False): "Proposed the change that raised",
-    ("helper", True): "Helped to reduce", ("helper", False): "Helped to raise",
-    ("adopter", True): "Took up a change that reduced", ("adopter", False): "Took up a change that raised",
-}  # fmt: skip
+CLAIM_TEMPLATES: Final[dict[tuple[ClaimRole | Literal["nobody"], bool, bool], str]] = {
+    ("owner", True, True): "Reduced {subject} from {before} to {after} within {months}{caveat}.",
+    ("owner", True, False): "Reduced {subject} by {change} within {months}{caveat}.",
+    ("owner", False, True): "Raised {subject} from {before} to {after} within {months}{caveat}.",
+    ("owner", False, False): "Raised {subject} by {change} within {months}{caveat}.",
+    (
+        "idea",
+        True,
+        True,
+    ): "Proposed the change that reduced {subject} from {before} to {after} within {months}{caveat}.",
+    ("idea", True, False): "Proposed the change that reduced {subject} by {change} within {months}{caveat}.",
+    (
+        "idea",
+        False,
+        True,
+    ): "Proposed the change that raised {subject} from {before} to {after} within {months}{caveat}.",
+    ("idea", False, False): "Proposed the change that raised {subject} by {change} within {months}{caveat}.",
+    ("helper", True, True): "Helped to reduce {subject} from {before} to {after} within {months}{caveat}.",
+    ("helper", True, False): "Helped to reduce {subject} by {change} within {months}{caveat}.",
+    ("helper", False, True): "Helped to raise {subject} from {before} to {after} within {months}{caveat}.",
+    ("helper", False, False): "Helped to raise {subject} by {change} within {months}{caveat}.",
+    (
+        "adopter",
+        True,
+        True,
+    ): "Took up a change that reduced {subject} from {before} to {after} within {months}{caveat}.",
+    ("adopter", True, False): "Took up a change that reduced {subject} by {change} within {months}{caveat}.",
+    (
+        "adopter",
+        False,
+        True,
+    ): "Took up a change that raised {subject} from {before} to {after} within {months}{caveat}.",
+    ("adopter", False, False): "Took up a change that raised {subject} by {change} within {months}{caveat}.",
+    ("nobody", True, True): "{Subject} went from {before} to {after} within {months}{caveat}.",
+    ("nobody", True, False): "{Subject} fell by {change} within {months}{caveat}.",
+    ("nobody", False, True): "{Subject} went from {before} to {after} within {months}{caveat}.",
+    ("nobody", False, False): "{Subject} rose by {change} within {months}{caveat}.",
+}
+"""Whose doing (nobody's: measured), whether lower is better, whether the figures are shown -> the whole sentence, which can be
+put in any order of words by whoever translates it."""
 _NUMBER_WORDS: Final = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -57,25 +91,26 @@ def claim_sentences(
 
     `caveat`: what is not excluded; it is said in every form.
     """
-    figures = f"from {_said(windows.rounded_before, windows)} to {_said(windows.rounded_after, windows)}"
-    forms = {"full": (True, figures)}
+    forms = {"full": (True, "")}
     if windows.ratio is not None and windows.unit.has_zero:
         low, high = (_percent(share) for share in windows.ratio)
-        by = f"by {low}%" if low == high else f"by {low}-{high}%"
+        by = f"{low}%" if low == high else f"{low}-{high}%"
         by += " of what it was" if windows.unit.name == "%" else ""  # these are no points of the share
         forms |= {"ratio": (True, by), "ratio_without_service": (False, by)}
-    within = f"within {_months(windows.months)}" + (f" ({caveat})" if caveat else "")
-    return {
-        name: f"{_start(subject.phrase(names_service), grade, role, lower_is_better, change)} {within}."
-        for name, (names_service, change) in forms.items()
+    words = {
+        "before": _said(windows.rounded_before, windows),
+        "after": _said(windows.rounded_after, windows),
+        "months": _months(windows.months),
+        "caveat": f" ({caveat})" if caveat else "",
     }
-
-
-def _start(phrase: str, grade: Grade, role: ClaimRole, lower_is_better: bool, change: str) -> str:
-    if grade == "measured":  # nobody is its cause
-        verb = "went" if change.startswith("from") else "fell" if lower_is_better else "rose"
-        return f"{phrase[0].upper()}{phrase[1:]} {verb} {change}"
-    return f"{_LEADS[role, lower_is_better]} {phrase} {change}"
+    sentences = {}
+    for name, (names_service, change) in forms.items():
+        template = CLAIM_TEMPLATES["nobody" if grade == "measured" else role, lower_is_better, not change]
+        phrase = subject.phrase(names_service)
+        sentences[name] = template.format(
+            subject=phrase, Subject=f"{phrase[0].upper()}{phrase[1:]}", change=change, **words
+        )
+    return sentences
 
 
 def _said(ends: tuple[Decimal, Decimal], windows: ClaimWindows) -> str:
