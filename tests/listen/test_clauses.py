@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.listen.house import desk
+from wellserved.actions.listening import listen_anew
 from wellserved.listen.clauses import STORY_WORDS, find_stories
-from wellserved.listen.names import name_problems
+from wellserved.listen.names import ProblemNames, _told_apart, name_problems
 from wellserved.listen.vectors import Vectoriser
 
 MATTERS = {
@@ -71,6 +74,26 @@ def test_words_of_few_and_of_one_firm_are_in_no_name() -> None:
     holders[1] = "Other"
     words = name_problems(firm, views, labels, customers, holders, lambda said: vectoriser.views(said).whole)
     assert "bluebird" not in words[1].clause.casefold()
+    ends = [text.replace("came to the house", "came from Bluebird") for text in texts]  # a full stop behind the name
+    named = name_problems(ends, views, labels, customers, holders, lambda said: vectoriser.views(said).whole)
+    assert "bluebird" not in f"{named[1].clause} {named[1].sentence}".casefold()
+    two_words = [text.replace("technician", "technician of Neighbours Spring") for text in texts]
+    of_many = [f"{holder} Ltd" if holder != "Bluebird" else "Neighbours Spring" for holder in holders]
+    spread = [
+        text if index % 4 else text.replace("technician", "neighbours spring technician")
+        for index, text in enumerate(two_words)
+    ]
+    named = name_problems(spread, views, labels, customers, of_many, lambda said: vectoriser.views(said).whole)
+    assert "neighbours spring" not in f"{named[1].clause} {named[1].sentence}".casefold()
+
+
+def test_no_two_problems_have_one_name_in_a_look(tmp_path: Path) -> None:
+    workspace, _ = desk(tmp_path, 26, 40)
+    book = listen_anew(workspace)
+    names = [problem.name.casefold() for problem in book.problems]
+    assert len(names) == len(set(names))
+    words = {label: ProblemNames(("invoice sent twice",), "x", ()) for label in range(3)}
+    assert len({own.name for own in _told_apart(words).values()}) == 1  # their numbers tell these apart, in the look
 
 
 def test_short_texts_and_nothing_have_no_story() -> None:

@@ -11,7 +11,7 @@ import pytest
 from wellserved.actions.imports import import_file
 from wellserved.actions.problem_costs import declare_cost, declared_cost, parse_cost
 from wellserved.actions.problem_questions import overview
-from wellserved.errors import RequestError
+from wellserved.errors import DamageError, RequestError
 from wellserved.listen.cost import Amount, Cost
 from wellserved.listen.sizes import ProblemSize
 from wellserved.mapping import parse_mapping
@@ -138,6 +138,52 @@ def test_hours_and_what_went_back_are_added_in_one_currency_alone(tmp_path: Path
     assert isinstance(sizes(unnamed)["damaged"].cost.money, Amount)
 
 
+def test_what_went_back_stays_known_where_nobody_replied(tmp_path: Path) -> None:
+    unanswered = rows(20, "late", 500, answered="", refunded="2025-03-02 10:00", refund=5_000)
+    answered = rows(30, "damaged", refunded="2025-03-02 10:00", refund=5)
+    workspace = shop(tmp_path, unanswered + answered)
+    shown = sizes(workspace, Cost(9, 45, "EUR"))
+    late, damaged = shown["late"].cost.money, shown["damaged"].cost.money
+    assert isinstance(late, Amount)
+    assert isinstance(damaged, Amount)
+    assert late.value == 100_000
+    assert damaged.value == pytest.approx(150 + 30 * 9 / 60 * 45)
+    assert shown["late"].ranks[1] == (1, 1)
+    alone = sizes(shop(tmp_path / "alone", unanswered), Cost(9, 45, "EUR"))["late"].cost
+    assert isinstance(alone.hours, NotComputable)
+    assert isinstance(alone.money, Amount)
+    assert not alone.counts_work
+
+
+def test_amounts_that_are_none_stop_nothing(tmp_path: Path) -> None:
+    tiny = rows(20, "late", refunded="2025-03-02 10:00", refund="0.000000001")
+    assert isinstance(sizes(shop(tmp_path / "tiny", tiny))["late"].cost.money, NotComputable)
+    huge = rows(20, "late", refunded="2025-03-02 10:00", refund="1e160")
+    cost = sizes(shop(tmp_path / "huge", huge))["late"].cost
+    assert not isinstance(cost.money, Amount) or cost.money.high < 1e300
+    assert weighted_count_interval(1e-200, 0.0, 1.0)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"minutes": "9", "rate": 1, "currency": ""}',
+        '{"minutes": NaN, "rate": 1, "currency": ""}',
+        '{"minutes": -5, "rate": null, "currency": ""}',
+    ],
+)
+def test_a_damaged_file_is_named_and_mended_as_its_remedy_says(tmp_path: Path, text: str) -> None:
+    workspace = shop(tmp_path, rows(5, "late"))
+    declare_cost(workspace, Cost(9, 45, "EUR"))
+    (workspace.folder / "problems" / "cost.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DamageError, match="damaged"):
+        declared_cost(workspace)
+    declare_cost(workspace, Cost())  # listen cost --forget
+    assert declared_cost(workspace) == Cost()
+
+
 def test_records_without_amounts_say_so(tmp_path: Path) -> None:
     cost = sizes(shop(tmp_path, rows(20, "late")))["late"].cost
     assert isinstance(cost.given_back, NotComputable)
@@ -153,7 +199,8 @@ def test_what_is_declared_holds_for_all_and_is_stated(tmp_path: Path) -> None:
     assert declared_cost(workspace) == Cost(9, 50, "EUR")
     found = overview(workspace, "category", MeasureQuestion(()))
     table = problem_table("category", found.sizes, found.told, found.cases, None, found.cost)
-    assert "9 minutes a reply, as declared; 50 EUR an hour, as declared" in table.note
+    assert "Hours: 9 minutes a reply, as declared. An hour costs 50 EUR, as declared." in table.note
+    assert parse_cost(None, "45,50 €") == Cost(None, 45.5, "EUR")
     record = problem_record(found.sizes[0])
     assert record["hours"]["value"] == pytest.approx(4.5)
     assert record["cost"]["value"] == pytest.approx(225)
@@ -161,7 +208,16 @@ def test_what_is_declared_holds_for_all_and_is_stated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "rate"), [(-1.0, None), (float("nan"), None), (None, "many"), (None, "-3 EUR"), (None, "inf EUR")]
+    ("minutes", "rate"),
+    [
+        (-1.0, None),
+        (float("nan"), None),
+        (None, "many"),
+        (None, "-3 EUR"),
+        (None, "inf EUR"),
+        (None, "45 francs"),
+        (None, "1 <b>"),
+    ],
 )
 def test_what_cannot_be_is_refused(minutes: float | None, rate: str | None) -> None:
     with pytest.raises(RequestError):

@@ -6,9 +6,10 @@ import random
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from wellserved.listen.cost import Amount
-from wellserved.listen.filing import Filing, adjusted_residuals, compare_filing
+from wellserved.listen.filing import Filing, compare_filing
 from wellserved.moments import NotComputable
 
 
@@ -24,10 +25,36 @@ def filing(cells: dict[tuple[str, str], int]) -> Filing:
     return found
 
 
-def test_residuals_are_those_of_a_published_table() -> None:
-    """Agresti, An Introduction to Categorical Data Analysis (1996), section 2.4: party and gender; 2.3 and 2.6 in the corners."""
-    table = np.array([[279.0, 73.0, 225.0], [165.0, 47.0, 191.0]])
-    assert adjusted_residuals(table).round(1).tolist() == [[2.3, 0.5, -2.6], [-2.3, -0.5, 2.6]]
+def test_pairs_are_those_of_fisher_s_exact_test() -> None:
+    """Fisher's tea (1935): 3 of 4 cups right has the chance 17/70 on one side, 4 of 4 has 1/70; and by the library's exact test."""
+    assert stats.hypergeom.sf(2, 8, 4, 4) == pytest.approx(17 / 70)
+    cells = {("a", "p"): 12, ("a", "q"): 8, ("b", "p"): 5, ("b", "q"): 20}
+    found = filing(cells)
+    table = [[12, 8], [5, 20]]
+    chances = {
+        (row, column): stats.fisher_exact(
+            [[table[i][j], table[i][1 - j]], [table[1 - i][j], table[1 - i][1 - j]]], alternative="greater"
+        )[1]
+        for i, row in enumerate("ab")
+        for j, column in enumerate("pq")
+    }
+    named = {(pair.category, pair.problem) for pair in found.pairs}
+    assert named == {pair for pair, chance in chances.items() if chance < 0.05 / 4} == {("a", "p"), ("b", "q")}
+
+
+@pytest.mark.parametrize(("rows", "columns", "cases"), [(4, 6, 400), (20, 40, 2_000), (60, 80, 5_000)])
+def test_chance_names_hardly_any_pair(rows: int, columns: int, cases: int) -> None:
+    any_named = 0
+    for seed in range(60):
+        chance = np.random.default_rng(seed)
+        weights = [1 / np.arange(1, size + 1) for size in (rows, columns)]
+        categories, problems = (
+            chance.choice(len(weight), cases, p=weight / weight.sum()).astype(str).tolist() for weight in weights
+        )
+        found = compare_filing(categories, problems, [""] * cases)
+        assert isinstance(found, Filing)
+        any_named += bool(found.pairs)
+    assert any_named <= 7  # 3 are allowed of 60, and chance
 
 
 def test_alike_is_one_and_dealt_is_none() -> None:

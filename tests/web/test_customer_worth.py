@@ -168,16 +168,16 @@ def test_cases_stand_beside_what_their_accounts_pay(staff: House) -> None:
 
 def test_a_teams_draft_says_what_customers_kept_telling(staff: House) -> None:
     problems = (
-        WeekProblem("damaged pumps", 1, 4, "steady", False, "", "", ""),
-        WeekProblem("wrong invoice", 12, 3, "rising", True, "Check twice", "2025-05-05", "no change seen"),
-        WeekProblem("late delivery", 6, 9, "falling", False, "Call ahead", "2025-05-05", ""),
+        WeekProblem("damaged pumps", 1, 4, "steady", False),
+        WeekProblem("wrong invoice", 12, 3, "rising", True, "check", "Check twice", "2025-05-05", "no change seen"),
+        WeekProblem("late delivery", 6, None, "falling", False, "call", "Call ahead", "2025-05-05"),
     )
     monday = _this_week()[0]
     assert draft_team_week(AccessScope(staff.lead), monday, WeekProblems("", problems)).endswith(
         """What customers of the whole house kept telling
 - damaged pumps: 1 customer (the week before: 4)
 - wrong invoice: 12 customers (the week before: 3); more than the weeks before lead one to expect; Check twice (since 2025-05-05): no change seen
-- late delivery: 6 customers (the week before: 9); falling; Call ahead (since 2025-05-05): nobody has looked at its verdict yet
+- late delivery: 6 customers; falling; Call ahead (since 2025-05-05): nobody has looked at its verdict yet
 """
     )
     of_team = draft_team_week(AccessScope(staff.lead), monday, WeekProblems("Desk", problems))

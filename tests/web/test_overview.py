@@ -214,8 +214,14 @@ def test_helpers_and_idea_givers_are_people_with_accounts(staff: House, as_: As,
     assert lead.post("/improvements/new", {**DECLARATION, **people, "do": "declare"}).status_code == 302
     declared = list_records(place)[-1].improvement
     assert (declared.who, declared.idea_from) == ("lead", staff.kim.username)
-    assert declared.helpers == (staff.peer.username, "Somebody Outside", staff.peer.username)
+    assert declared.helpers == (staff.peer.username, "Somebody Outside")
     assert "idea of Kim Example" in lead.get("/improvements/").content.decode()
-    Person.objects.filter(pk=staff.quality.pk).update(first_name="Ari", last_name="Twin")
+    stranger = lead.post("/improvements/new", {**DECLARATION, "helpers": "Ari Twin, Zoe Far", "do": "look"})
+    assert "errorlist" not in stranger.content.decode()
+    assert (
+        "Name one person"
+        in lead.post("/improvements/new", {**DECLARATION, "idea_from": "Ann, Ben", "do": "look"}).content.decode()
+    )
+    Person.objects.filter(pk=staff.kim.pk).update(first_name="Ari", last_name="Twin")
     answer = lead.post("/improvements/new", {**DECLARATION, "helpers": "Ari Twin", "do": "declare"})
     assert "Several people are called" in answer.content.decode()

@@ -77,7 +77,9 @@ def test_from_words_to_a_verdict(chromium: Browser, house: Server, tmp_path: Pat
     page.fill("#minutes", "7,5")
     page.fill("#rate", "45 EUR")
     follow(page, "button:has-text('Keep it')")
-    assert "7.5 minutes a reply, as declared; 45 EUR an hour, as declared" in page.inner_text(".within >> nth=0")
+    assert "Hours: 7.5 minutes a reply, as declared. An hour costs 45 EUR, as declared." in page.inner_text(
+        ".within >> nth=0"
+    )
     look(page, "problem_costs")
     assert failures == []
     context.close()

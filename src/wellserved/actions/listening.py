@@ -49,7 +49,7 @@ def listen_anew(
         before = book.read_book(workspace)
         parts = book.read_parts(workspace, before) if before else None
         mode = mode or (before.look.mode if before else OWN_WORDS)
-        if before and not afresh and mode != before.look.mode:
+        if before and not before.look.refused and not afresh and mode != before.look.mode:
             raise RequestError(
                 f"The problems that are known were read by {before.look.mode}; {mode} would tell others.",
                 "Give them up and look anew with --afresh, or leave --model and --no-model out.",
@@ -122,10 +122,10 @@ def run_looks(workspace: Workspace, stop: threading.Event) -> None:
     while not stop.wait(WISH_SECONDS):
         try:
             look_if_wanted(workspace)
-        except Exception as error:
-            sys.stderr.write(
-                f"Nothing was read of what customers say: {type(error).__name__}\n"
-            )  # its words may hold theirs
+        except RequestError as error:
+            sys.stderr.write(f"Nothing was read of what customers say: {error.problem} {error.remedy}\n")
+        except Exception as error:  # its words may hold theirs
+            sys.stderr.write(f"Nothing was read of what customers say: {type(error).__name__}\n")
 
 
 def decide_about(

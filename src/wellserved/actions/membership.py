@@ -56,17 +56,16 @@ def find_person(name: str | None) -> Person:
     return person
 
 
-def login_of(name: str) -> str:
-    """Somebody's login by their login or the name that others see; a name of nobody here stays as it is written.
+def login_of(name: str, team: Team | None) -> str:
+    """Somebody's login by their login, or, of one's own team, by the name that others see; any other name stays as it is written.
 
     Raises RequestError where several people are called so.
     """
     name = name.strip()
     people = Person.objects.filter(is_active=True).exclude(role=Role.alone)
-    logins = {person.username for person in people if name and person.called.casefold() == name.casefold()}
-    same_login = people.filter(username__iexact=name).first() if name else None
-    if same_login is not None:
-        return same_login.username
+    colleagues = people.filter(team=team) if team else people.none()
+    logins = {person.username for person in colleagues if name and person.called.casefold() == name.casefold()}
+    logins |= set(people.filter(username__iexact=name).values_list("username", flat=True)) if name else set()
     if len(logins) > 1:
         raise RequestError(f"Several people are called {name!r}.", "Write the login of the person you mean.")
     return logins.pop() if logins else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 
 from wellserved import disk
 from wellserved.errors import DamageError, RequestError
@@ -13,6 +13,7 @@ from wellserved.storage.workspace import Workspace
 COST_FILE = "cost.json"
 MOST_MINUTES = 10_000
 MOST_AN_HOUR = 1_000_000
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 
 
 def parse_cost(minutes: float | None, rate: str | None) -> Cost:
@@ -21,14 +22,11 @@ def parse_cost(minutes: float | None, rate: str | None) -> Cost:
         raise RequestError(f"{minutes:g} are no minutes for a reply.", "Give how long a reply takes, as 9.")
     if not rate or not rate.strip():
         return Cost(minutes)
-    number, _, currency = rate.strip().partition(" ")
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < MOST_AN_HOUR:
+    match = re.fullmatch(r"(\d{1,6}(?:[.,]\d{1,4})?) ?([A-Za-z]{3}|[€$£])?", rate.strip())
+    if match is None:
         raise RequestError(f"{rate!r} is no rate.", "Give what an hour costs, as 45 EUR.")
-    return Cost(minutes, value, currency.strip().upper()[:3])
+    currency = (match[2] or "").upper()
+    return Cost(minutes, float(match[1].replace(",", ".")), _SIGNS.get(currency, currency))
 
 
 def declared_cost(workspace: Workspace) -> Cost:
@@ -36,11 +34,21 @@ def declared_cost(workspace: Workspace) -> Cost:
     file = workspace.folder / "problems" / COST_FILE
     try:
         entry = json.loads(file.read_text(encoding="utf-8"))
-        return Cost(entry["minutes"], entry["rate"], entry["currency"])
+        minutes, rate, currency = entry["minutes"], entry["rate"], entry["currency"]
+        if not _is_within(minutes, MOST_MINUTES) or not _is_within(rate, MOST_AN_HOUR) or not isinstance(currency, str):
+            raise ValueError("beyond what can be declared")
     except FileNotFoundError:
         return Cost()
     except (ValueError, KeyError, TypeError) as error:
-        raise DamageError(f"{file} is damaged.", "Declare it anew: `wellserved listen cost`.") from error
+        raise DamageError(
+            f"{file} is damaged.",
+            "Declare anew what a reply takes: `wellserved listen cost --forget`, then with what it is.",
+        ) from error
+    return Cost(minutes, rate, currency)
+
+
+def _is_within(number: object, most: float) -> bool:
+    return number is None or (isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= most)
 
 
 def declare_cost(workspace: Workspace, cost: Cost) -> None:

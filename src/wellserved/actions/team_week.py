@@ -122,13 +122,15 @@ def _problem_lines(week: WeekProblems) -> list[str]:
 
 
 def _problem_line(problem: WeekProblem) -> str:
-    count = plural(problem.customers, _("customer"), _("customers"))
-    words = [f"{problem.name}: {count} ({_('the week before')}: {problem.customers_before})"]
+    line = f"{problem.name}: {plural(problem.customers, _('customer'), _('customers'))}"
+    if problem.customers_before is not None:
+        line += f" ({_('the week before')}: {problem.customers_before})"
+    words = [line]
     if problem.is_alarm:
         words.append(_("more than the weeks before lead one to expect"))
     elif problem.state != "steady":
         words.append(_(problem.state))
     if problem.improvement:
         verdict = _(problem.headline) if problem.headline else _("nobody has looked at its verdict yet")
-        words.append(f"{problem.improvement} ({_('since')} {problem.since}): {verdict}")
+        words.append(f"{problem.what} ({_('since')} {problem.since}): {verdict}")
     return "; ".join(words)

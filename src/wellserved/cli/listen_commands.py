@@ -97,11 +97,14 @@ def listen_to_customers(
     if context.invoked_subcommand:
         return
     from wellserved.actions import listening, problem_costs, problem_questions
+    from wellserved.errors import RequestError
     from wellserved.listen.model import MODEL_NAME, OWN_WORDS
     from wellserved.measure import MeasureQuestion
     from wellserved.render.charts.problems import problem_bars, problem_map
     from wellserved.render.tables import problems
 
+    if model is not None and (kept or by is not ProblemBasis.problem):
+        raise RequestError("The model is asked where words are read.", "Leave --kept and --by out, or --model.")
     workspace = workspace_at(home)
     question = MeasureQuestion(
         (), since=parse_day(since, "--since"), until=parse_day(until, "--until"), where=parse_pairs(where)
@@ -128,12 +131,20 @@ def listen_to_customers(
 
 
 @listen.command("cost")
-def declare_cost(minutes: MinutesOption = None, rate: RateOption = None, home: HomeOption = None) -> None:
+def declare_cost(
+    minutes: MinutesOption = None,
+    rate: RateOption = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Take back what was declared.")] = False,
+    home: HomeOption = None,
+) -> None:
     """Declare what a reply takes and what an hour costs, for all problems, pages and reports; without options, show it."""
     from wellserved.actions import problem_costs
+    from wellserved.listen.cost import Cost
     from wellserved.render.tables.problems import cost_words
 
     workspace = workspace_at(home)
+    if forget:
+        problem_costs.declare_cost(workspace, Cost())
     if minutes is not None or rate is not None:
         problem_costs.declare_cost(
             workspace, problem_costs.declared_cost(workspace).but(problem_costs.parse_cost(minutes, rate))

@@ -31,8 +31,8 @@ HALF_A_CLAUSE: Final = (
     0.5  # of its score, for one that does not begin with who or what it is about; and for one that says of it nothing
 )
 _EDGES: Final = re.compile(
-    r"[.,;:!?()\[\]\"“”…/]|\s[-–—]\s|\n|‹[\w ]+›|\b(?:and|but|because|which|when|so|that|who|while|since|after|before|although|if|then|as|"
-    r"und|aber|weil|wenn|dass|daß|obwohl|nachdem|bevor|et|mais|parce que|quand|car|pero|porque|cuando)\b",
+    r"[.,;:!?()\[\]\"“”…/]|\s[-–—]\s|\n|‹[\w ]+›|(?<![\w'’-])(?:and|but|because|which|when|so|that|who|while|since|after|before|although|if|then|as|"
+    r"und|aber|weil|wenn|dass|daß|obwohl|nachdem|bevor|et|mais|parce que|quand|car|pero|porque|cuando)(?![\w'’-])",
     re.IGNORECASE,
 )
 _LOOSE_STARTS: Final = frozenset([
@@ -163,14 +163,15 @@ def _usual_words(texts: Sequence[str], customers: Sequence[object]) -> set[str]:
     """Words that enough customers use; those who are not known count one each."""
     users: dict[str, set[object]] = {}
     for index, (text, customer) in enumerate(zip(texts, customers, strict=True)):
-        for word in set(_words(text)):
+        for word in set(words_of(text)):
             word_users = users.setdefault(word, set())
             if len(word_users) < FEWEST_WORD_USERS:
                 word_users.add(index if customer is None else customer)
     return {word for word, word_users in users.items() if len(word_users) >= FEWEST_WORD_USERS}
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Its words in small letters, without what stands beside them."""
     return re.findall(r"[^\W\d_][\w'’]*", text.casefold())
 
 
@@ -189,7 +190,7 @@ def _clauses(text: str, usual: set[str], is_telling: Callable[[str], bool]) -> I
             or _BROKEN_CLAUSE.match(clause)
         ):
             continue
-        plain = _words(clause)
+        plain = words_of(clause)
         telling_words = [word for word in plain if is_telling(word)]
         if len(telling_words) >= 2 and usual.issuperset(telling_words):
             clause = clause.lower() if clause.isupper() else clause

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 from wellserved.engine.duckdb import quote_text
 from wellserved.measure.case_table import CaseTable
-from wellserved.measure.interval import mean_with_interval, weighted_count_interval
+from wellserved.measure.interval import garwood_interval, mean_with_interval, weighted_count_interval
 from wellserved.moments import JOURNAL_SOURCE, NotComputable
 
 GIVING_BACK_KINDS: Final = ("returned", "recovered")
 """Moments whose amount went back to the customer: the worth of what came back, and what making it right took."""
+
+
+LEAST_AMOUNT, LARGEST_AMOUNT = 0.005, 1e15  # what is less is nothing; what is more is no money
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class ProblemCost:
     given_back: Amount | NotComputable
     money: Amount | NotComputable  # hours at the declared rate, and what was given back
     currency: str  # of what is known of these; empty: none is stated
+    counts_work: bool = False  # in the money
+    counts_back: bool = False
 
     @property
     def weight(self) -> Amount | NotComputable:
@@ -61,12 +66,15 @@ Totals = Mapping[str, Any]  # what one problem's cases sum up to
 GivenBack = Mapping[str, Mapping[str, Totals]]  # label -> currency -> total, squares, largest
 
 
-def problem_cost(totals: Totals, label: str, given_back: GivenBack, cost: Cost) -> ProblemCost:
-    """The cost of one problem's cases, each part with its interval or why it is not known."""
-    hours = _hours(totals, cost)
+def problem_cost(totals: Totals, label: str, given_back: GivenBack, cost: Cost, has_replies: bool) -> ProblemCost:
+    """The cost of one problem's cases, each part with its interval or why it is not known. `has_replies`: replies are recorded, of this
+    problem or of others."""
+    hours = _hours(totals, cost) if has_replies or cost.minutes is None else NotComputable("no replies are recorded")
     back, currency = _given_back(given_back, label)
-    known_currency = currency if not isinstance(back, NotComputable) else cost.currency
-    return ProblemCost(hours, back, _money(hours, back, currency, cost), known_currency)
+    counts_work = not isinstance(hours, NotComputable) and cost.rate is not None
+    counts_back = not isinstance(back, NotComputable)
+    known_currency = currency if counts_back else cost.currency
+    return ProblemCost(hours, back, _money(hours, back, currency, cost), known_currency, counts_work, counts_back)
 
 
 def query_given_back(case_table: CaseTable, segment: str, span: str, values: dict[str, object]) -> GivenBack:
@@ -78,7 +86,7 @@ def query_given_back(case_table: CaseTable, segment: str, span: str, values: dic
             SELECT source, case_id, coalesce(currency, '') AS currency, greatest({", ".join(worth)}) AS amount FROM moments
             WHERE kind IN ({kinds}) AND amount IS NOT NULL AND source <> {quote_text(JOURNAL_SOURCE)} GROUP BY ALL
         ) JOIN (SELECT source, case_id, {segment} AS label FROM {case_table.table} WHERE {span}) USING (source, case_id)
-        WHERE amount > 0 AND label IS NOT NULL GROUP BY ALL"""
+        WHERE amount >= {LEAST_AMOUNT} AND label IS NOT NULL GROUP BY ALL"""
     totals: dict[str, dict[str, Totals]] = {}
     for row in case_table.engine.query(sql, values).to_pylist():
         totals.setdefault(str(row["label"]), {})[row["currency"]] = row
@@ -90,13 +98,12 @@ def _hours(totals: Totals, cost: Cost) -> Amount | NotComputable:
     if cost.minutes is None:
         return NotComputable("nobody declared how long a reply takes")
     cases, replies, squares = (int(totals[name] or 0) for name in ("cases", "replies", "squares"))
-    if not replies:
-        return NotComputable("no replies are recorded")
-    if cases < 2:
-        return NotComputable("one case alone")
+    hours_a_reply = cost.minutes / 60
+    if cases < 2:  # the spread between cases is not known
+        low, high = garwood_interval(replies)
+        return Amount(replies * hours_a_reply, low * hours_a_reply, high * hours_a_reply)
     mean, low, high = mean_with_interval(cases, replies, squares)
-    factor = cases * cost.minutes / 60
-    return Amount(mean * factor, max(low, 0) * factor, high * factor)
+    return Amount(*(cases * value * hours_a_reply for value in (mean, max(low, 0.0), high)))
 
 
 def _given_back(given_back: GivenBack, label: str) -> tuple[Amount | NotComputable, str]:
@@ -110,6 +117,8 @@ def _given_back(given_back: GivenBack, label: str) -> tuple[Amount | NotComputab
         ), ""
     # the largest of the house: a problem's own few would leave out what such cases may bring
     largest = max(by_currency[currencies[0]]["largest"] for by_currency in given_back.values())
+    if largest > LARGEST_AMOUNT:
+        return NotComputable(f"an amount of {largest:.0e} is no money"), ""
     row = given_back.get(label, {}).get(currencies[0], {"total": 0.0, "squares": 0.0})
     return Amount(row["total"], *weighted_count_interval(row["total"], row["squares"], largest)), currencies[0]
 
@@ -120,8 +129,8 @@ def _money(
     """Hours at the declared rate, what was given back, or both where both are known in one currency."""
     if cost.rate is None:
         return back if not isinstance(back, NotComputable) else NotComputable("nobody declared what an hour costs")
-    if isinstance(hours, NotComputable):
-        return hours
+    if isinstance(hours, NotComputable):  # what went back is known all the same
+        return hours if isinstance(back, NotComputable) else back
     hours_cost = Amount(*(value * cost.rate for value in (hours.value, hours.low, hours.high)))
     if isinstance(back, NotComputable):
         return back if "not added" in back.reason else hours_cost

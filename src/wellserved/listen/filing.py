@@ -1,8 +1,8 @@
 """What cases are filed under beside what their customers say: does a category hide several problems, is a problem scattered over
 several, and are equal words filed alike?
 
-A category and a problem belong together where they share more cases than chance lets expect (adjusted residual; Haberman,
-Biometrics 29, 1973, p. 205), judged so that of all pairs together one in twenty tables would show any by chance (Bonferroni).
+A category and a problem belong together where they share more cases than chance lets expect (Fisher's exact test, one side:
+hypergeometric), judged so that of all pairs together one in twenty tables would show any by chance (Bonferroni).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import stats
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wellserved.listen.clean import line_key
@@ -82,22 +82,10 @@ def compare_filing(categories: Sequence[str], problems: Sequence[str], texts: Se
     )
 
 
-def adjusted_residuals(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How far each cell lies from what its margins let expect, in standard deviations (rows, columns); 0 where it cannot differ."""
-    total = table.sum()
-    across, down = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
-    expected = across * down / total
-    variance = expected * (1 - across / total) * (1 - down / total)
-    residuals: npt.NDArray[np.float64] = np.divide(
-        table - expected, np.sqrt(variance), out=np.zeros_like(table), where=variance > 0
-    )
-    return residuals
-
-
 def _pairs(table: npt.NDArray[np.float64], categories: list[str], problems: list[str]) -> list[Pair]:
-    bound = float(special.ndtri(1 - PAIR_LEVEL / table.size))
-    tied = (adjusted_residuals(table) > bound) & (table >= FEWEST_OF_A_PAIR)
     across, down = table.sum(axis=1), table.sum(axis=0)
+    chance = stats.hypergeom.sf(table - 1, table.sum(), across[:, None], down[None, :])
+    tied = (chance < PAIR_LEVEL / table.size) & (table >= FEWEST_OF_A_PAIR)
     pairs = [
         Pair(
             categories[row], problems[column], int(table[row, column]), across[row] * down[column] / table.sum(),

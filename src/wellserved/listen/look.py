@@ -129,6 +129,7 @@ def _named(
     problems_before = {problem.number: problem for problem in before.problems} if before else {}
     seconds = ready.parts["at_s"].to_numpy()
     problems = []
+    taken_names = {problem.name.casefold() for problem in problems_before.values()}
     for label, number in enumerate(map(int, numbers)):
         members = fit.fitted[labels == label]
         fresh = words[label]
@@ -140,6 +141,9 @@ def _named(
         sentence = fresh.sentence if are_enough else ""  # the words of few are nobody else's
         if not are_enough and not old:
             name = ", ".join(fresh.phrases) or "told by few customers"
+        if not old or old.is_named:  # a name that another has already would be asked about in vain
+            name = f"{name} (p{number})" if name.casefold() in taken_names else name
+        taken_names.add(name.casefold())
         problems.append(
             CustomerProblem(
                 number, name, tuple(phrases), sentence, quotes, fit.parents.get(number, number), int(seconds[members].min()), spots[label]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from wellserved.listen.clauses import NO_STORY, find_stories
+from wellserved.listen.clauses import NO_STORY, find_stories, words_of
 from wellserved.listen.graph import Labels
 from wellserved.listen.parts import first_sentences
 from wellserved.listen.vectors import Matrix, unit_rows
@@ -107,11 +107,15 @@ def name_problems(
     phrases = _phrases(texts, vectors, labels, holders, locate_phrases)
     stories = find_stories(texts, vectors, labels, customers, locate_phrases, _is_telling)
     said = [*(clause for story in stories.values() for clause in (*story.clauses, *story.sentences))]
-    speakers = _speakers(texts, {word for clause in said for word in clause.casefold().split()})
+    speakers = _speakers(texts, {word for clause in said for word in words_of(clause)})
+    full_names = {" ".join(words_of(holder)) for holder in set(holders) if holder} - {""}
 
     def names_nobody(clause: str) -> bool:
-        words = filter(_is_telling, clause.casefold().split())
-        return not any(_is_name(speakers[word], holders) for word in words)
+        words = words_of(clause)
+        runs = {" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)}
+        return not runs & full_names and not any(
+            _is_name(speakers[word], holders) for word in filter(_is_telling, words)
+        )
 
     words = {}
     for label in range(int(labels.max(initial=-1)) + 1):
@@ -208,7 +212,7 @@ def _speakers(texts: Sequence[str], words: set[str]) -> dict[str, list[int]]:
     """Word -> the texts that it is in."""
     speakers: dict[str, list[int]] = {word: [] for word in words}
     for index, text in enumerate(texts):
-        for word in words.intersection(text.casefold().split()):
+        for word in words.intersection(words_of(text)):
             speakers[word].append(index)
     return speakers
 
@@ -270,13 +274,14 @@ def _can_be_quoted(text: str) -> bool:
 
 
 def _told_apart(words: dict[int, ProblemNames]) -> dict[int, ProblemNames]:
-    """No two problems by one name: the smaller one adds its next phrase."""
+    """No two problems by one name, as far as their words go: the smaller one gives up its clause, or adds its next phrase."""
     names: set[str] = set()
     result = {}
     for label, own in sorted(words.items()):
-        if own.name in names and len(own.phrases) > 1:
-            phrases = (", ".join(own.phrases[:2]), *own.phrases[1:])
-            own = ProblemNames(own.phrases if own.clause else phrases, own.sentence, own.quote_indices)
-        names.add(own.name)
-        result[label] = own
+        without_clause = replace(own, clause="")
+        longer = replace(without_clause, phrases=(", ".join(own.phrases[:2]), *own.phrases[1:]))
+        choices = [own, without_clause, *([longer] if len(own.phrases) > 1 else [])]
+        chosen = next((choice for choice in choices if choice.name not in names), own)
+        names.add(chosen.name)
+        result[label] = chosen
     return result

@@ -80,7 +80,8 @@ def problem_sizes(
     matched = _matched(case_table, segment, f"{span} AND {told}", values, labels)
     accounts = _repeated_accounts(case_table, segment, span, values)
     given_back = query_given_back(case_table, segment, f"{span} AND {told}", values)
-    costs = [problem_cost(row, label, given_back, cost) for label, row in zip(labels, found, strict=True)]
+    has_replies = any(row["replies"] for row in totals)
+    costs = [problem_cost(row, label, given_back, cost, has_replies) for label, row in zip(labels, found, strict=True)]
     ranks = _ranks(found, [cost_of_one.weight for cost_of_one in costs], courses, seed)
     return [
         ProblemSize(

@@ -36,7 +36,7 @@ def weighted_count_interval(total: float, squares: float, largest: float) -> tup
     Events are Poisson; of weight 1 each, this is Garwood's interval. M. P. Fay and E. J. Feuer, Statistics in Medicine 16
     (1997) 791-801.
     """
-    low = squares / total * float(special.gammaincinv(total * total / squares, _TAIL)) if total else 0.0
+    low = squares / total * float(special.gammaincinv(total * total / squares, _TAIL)) if total and squares else 0.0
     above, spread = total + largest, squares + largest * largest
     return (low, spread / above * float(special.gammaincinv(above * above / spread, 1 - _TAIL)))
 

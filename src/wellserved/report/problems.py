@@ -49,7 +49,10 @@ def problem_section(sizes: Sequence[ProblemSize]) -> Section | None:
     columns = ("problem", "cases", "customers", "share", *(["cost"] if dearest else []), "state")
     note = "By what each case is mostly about. With the problem, not because of it."
     if dearest:
-        note += " Cost: replies at the minutes and the rate declared, and what was given back."
+        has_work = any(size.cost.counts_work for size in dearest)
+        has_back = any(size.cost.counts_back for size in dearest)
+        parts = [["replies at the minutes and the rate declared"] * has_work, ["what was given back"] * has_back]
+        note += f" Cost: {' and '.join(part for some in parts for part in some)}."
     table = Table("What customers told most", columns, rows, note)
     return Section("problems", "What customers keep telling", tuple(findings), tables=(table,))
 

@@ -431,6 +431,8 @@ class ImprovementForm(forms.Form):
         help_text=_("One look on a day fixed now proves more than looking every week. Empty: look at any time."),
     )  # fmt: skip
 
+    team: Team | None = None  # of whoever declares; its people are known by their names
+
     def clean(self) -> dict[str, Any]:
         """A segment has its column, and whoever is compared with is another one."""
         data = super().clean() or {}
@@ -441,10 +443,14 @@ class ImprovementForm(forms.Form):
         if data.get("against") and not data.get("value"):
             self.add_error("against", _("Say first for whom the change is."))
         for field in ("who", "idea_from", "helpers"):
+            names = str(data.get(field) or "")
             try:
-                data[field] = ", ".join(filter(None, map(login_of, str(data.get(field) or "").split(","))))
+                logins = [login_of(name, self.team) for name in (names.split(",") if field == "helpers" else [names])]
+                data[field] = ", ".join(dict.fromkeys(filter(None, logins)))
             except RequestError as error:
                 self.add_error(field, f"{error.problem} {error.remedy}")
+        if "," in str(data.get("idea_from") or ""):
+            self.add_error("idea_from", _("Name one person here; the others help."))
         return data
 
     def declaration(self, workspace: Workspace) -> Improvement:

@@ -186,7 +186,7 @@ class Mixture:
             step_size = np.abs(step - estimate[unconverged])
             estimate[unconverged] = np.where(error == 0, estimate[unconverged], step)
             # the error after a step of Newton is its square; after half a bracket it may be all of it
-            enough = np.where(is_inside, 3e-5, 1e-7) * spread[unconverged]
+            enough = np.where(is_inside, 1e-5, 1e-7) * spread[unconverged]
             unconverged = unconverged[(step_size > enough) & (error != 0)]
             if not len(unconverged):
                 break

@@ -119,16 +119,23 @@ def look_words(book: Book) -> str:
 
 def cost_words(cost: Cost, sizes: Sequence[ProblemSize]) -> str:
     """What hours and money rest on; nothing where neither is known."""
-    phrases = []
+    sentences = []
     if cost.minutes is not None:
-        phrases.append(f"{cost.minutes:g} minutes a reply, as declared")
+        sentences.append(f"Hours: {cost.minutes:.10g} minutes a reply, as declared.")
     if cost.rate is not None:
-        phrases.append(f"{cost.rate:g} {cost.currency}".strip() + " an hour, as declared")
-    if any(not isinstance(size.cost.given_back, NotComputable) for size in sizes):
-        phrases.append(
-            "given back is what returned and recovered moments say (of a case with both, the larger), as if such cases went on coming"
+        sentences.append(f"An hour costs {f'{cost.rate:.10g} {cost.currency}'.strip()}, as declared.")
+    if any(size.cost.counts_back for size in sizes):
+        sentences.append(
+            "Given back is what returned and recovered moments of these cases say, whenever it was (of a case with both, the larger); its interval "
+            "is that of such cases going on coming."
         )
-    return f"Cost: {'; '.join(phrases)}." if phrases else ""
+        counted = (
+            "hours and what was given back"
+            if any(size.cost.counts_work for size in sizes)
+            else "what was given back, without work"
+        )
+        sentences.append(f"Cost: {counted}.")
+    return " ".join(sentences)
 
 
 def _shared_reasons(sizes: Sequence[ProblemSize]) -> list[str]:
@@ -298,13 +305,13 @@ def filing_tables(filing: Filing | NotComputable, column: str) -> list[Table]:
         for pair in filing.pairs
     )  # fmt: skip
     note = (
-        f"{plural(filing.cases, 'case')} told by both. Agreement {filing.agreement:.2f} (0: as by chance, 1: alike; adjusted mutual information). "
+        f"{plural(filing.cases, 'case')} told by both. Agreement {max(filing.agreement, 0.0):.2f} (0: as by chance, 1: alike; adjusted mutual information). "
         "Shown is what shares more cases than chance lets expect."
     )
     facts = (
-        (f"hold several problems: look whether the {column} hides one", ", ".join(filing.broad_categories)),
-        (f"are scattered, none {column} has half of them", ", ".join(filing.scattered_problems)),
-        (f"equal words filed under more than one {column}", share_words(filing.split_share, filing.wordings)),
+        (f"several problems under one {column}", "; ".join(filing.broad_categories)),
+        (f"scattered: no {column} has half of the problem", "; ".join(filing.scattered_problems)),
+        (f"equal words under more than one {column}", share_words(filing.split_share, filing.wordings)),
     )
     findings = Table("What to look at", ("what", "which"), tuple(fact for fact in facts if fact[1]))
     return [Table(title, columns, rows, note), findings]

@@ -63,6 +63,7 @@ def new_improvement(request: HttpRequest) -> HttpResponseBase:
         request.POST or None, initial={"about": about, "measure": "problem_share"} if about else None
     )
     person = person_of(request)
+    form.team = person.team
     colleagues = person.team.people.filter(is_active=True) if person.team else []
     context: dict[str, Any] = {"form": form, "colleagues": colleagues}
     if request.method == "POST" and form.is_valid():

@@ -44,9 +44,16 @@ def problems(request: HttpRequest) -> HttpResponse:
         "page": safe_html(page), "cards": shown_cards, "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": problem_pages.RANKINGS, "empty": is_empty,
         "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
         "filing": safe_html(cached_answer(problem_pages.filing_page, by)) if by != PROBLEM and page else "",
-        "cost": problem_costs.declared_cost(settings.WORKSPACE),
+        "cost": _shown_cost(),
     }  # fmt: skip
     return render(request, "problems.html", context)
+
+
+def _shown_cost() -> dict[str, str]:
+    """What is declared, as its form shows it and takes it back."""
+    cost = problem_costs.declared_cost(settings.WORKSPACE)
+    minutes = "" if cost.minutes is None else f"{cost.minutes:.10g}"
+    return {"minutes": minutes, "rate": "" if cost.rate is None else f"{cost.rate:.10g} {cost.currency}".strip()}
 
 
 def _yearly_totals(scope: AccessScope, by: str, labels: list[str]) -> dict[str, str]:

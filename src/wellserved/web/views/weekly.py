@@ -16,7 +16,7 @@ from wellserved.actions.job_journal import job_journal as write_job_journal
 from wellserved.actions.mail_settings import load_settings
 from wellserved.actions.team_week import draft_team_week, leads_team
 from wellserved.actions.week_page import render_week
-from wellserved.actions.week_problems import WeekProblems, problems_of_week
+from wellserved.actions.week_problems import NO_WEEK_PROBLEMS, WeekProblems, problems_of_week, with_headlines
 from wellserved.errors import PeriodError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.storage import log
@@ -86,8 +86,9 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
 def _week_problems(scope: AccessScope, monday: date) -> WeekProblems:
     """What customers kept telling in a week, as far as whoever drafts may know it."""
     if not has_permission(scope.person, "read_measures") or not has_records():
-        return WeekProblems("", ())
-    return cached_answer(problems_of_week, monday, scope.person.team.name if scope.person.team else "")
+        return NO_WEEK_PROBLEMS
+    week = cached_answer(problems_of_week, monday, scope.person.team.name if scope.person.team else "")
+    return with_headlines(settings.WORKSPACE, week)
 
 
 @required_permission("own")
