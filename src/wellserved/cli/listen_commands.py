@@ -97,14 +97,13 @@ def listen_to_customers(
     if context.invoked_subcommand:
         return
     from wellserved.actions import listening, problem_costs, problem_questions
-    from wellserved.errors import RequestError
     from wellserved.listen.model import MODEL_NAME, OWN_WORDS
     from wellserved.measure import MeasureQuestion
     from wellserved.render.charts.problems import problem_bars, problem_map
     from wellserved.render.tables import problems
 
     if model is not None and (kept or by is not ProblemBasis.problem):
-        raise RequestError("The model is asked where words are read.", "Leave --kept and --by out, or --model.")
+        raise typer.BadParameter("the model is asked where words are read: leave --kept and --by out, or --model.")
     workspace = workspace_at(home)
     question = MeasureQuestion(
         (), since=parse_day(since, "--since"), until=parse_day(until, "--until"), where=parse_pairs(where)
