@@ -41,7 +41,7 @@ class Views:
 
 
 class Vectoriser:
-    """Learns the dimensions from texts, then word_numbers any text in them. Deterministic for a seed."""
+    """Learns the dimensions from texts, then places any text in them. Deterministic for a seed."""
 
     def __init__(
         self, texts: Sequence[str], seed: int, meaning: Callable[[Sequence[str]], Matrix] | None = None
