@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
@@ -22,6 +22,18 @@ from wellserved.store.models import Event, Person
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
+
+
+@pytest.fixture(autouse=True)
+def own_declarations(place: Workspace) -> Iterator[None]:
+    """What a test declares is gone after it: prompts of others would speak of it."""
+    file = place.folder / "improvements.jsonl"
+    before = file.read_bytes() if file.exists() else None
+    yield
+    if before is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_bytes(before)
 
 
 def test_the_numbers_of_a_team_are_those_of_its_measures(staff: House, as_: As, place: Workspace) -> None:
@@ -204,7 +216,9 @@ def test_favourites_stand_first_and_are_one_s_own(staff: House, as_: As, place: 
     assert client.post("/measures/none/favourite", {"do": "add"}).status_code == 404
 
 
-def test_helpers_and_idea_givers_are_people_with_accounts(staff: House, as_: As, place: Workspace) -> None:
+def test_helpers_and_idea_givers_are_people_with_accounts(
+    staff: House, as_: As, place: Workspace, own_declarations: None
+) -> None:
     world(staff, place)
     Person.objects.filter(pk=staff.kim.pk).update(first_name="Kim", last_name="Example")
     Person.objects.filter(pk=staff.peer.pk).update(first_name="Ari", last_name="Twin")
