@@ -25,10 +25,10 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from wellserved.listen.fit import EarlierFit, Fit, fit_problems
 from wellserved.listen.graph import NO_GROUP, Labels
-from wellserved.listen.model import MODEL_NAME, Meaning, load_meaning
+from wellserved.listen.model import MODEL_NAME, load_meaning
 from wellserved.listen.novelty import NoveltyScan
 from wellserved.listen.origins import Scan, scan_origins
-from wellserved.listen.vectors import Matrix, Vectoriser
+from wellserved.listen.vectors import Matrix, Meaning, Vectoriser
 from wellserved.wording import plural
 
 
@@ -189,34 +189,34 @@ CLOSINGS = (
 )
 
 
-def many_texts(texts: list[str], truth: list[str], count: int) -> tuple[list[str], list[str]]:
+def make_texts(texts: list[str], truth: list[str], count: int) -> tuple[list[str], list[str]]:
     """As many texts as wanted: each a true one, with up to two of its words dealt anew from its own intent's, and words around it."""
     chance = random.Random(7)
     words: dict[str, list[str]] = {}
     for text, intent in zip(texts, truth, strict=True):
         words.setdefault(intent, []).extend(text.split())
-    many, intents = [], []
+    made_texts, intents = [], []
     for _ in range(count):
         index = chance.randrange(len(texts))
         parts, intent = texts[index].split(), truth[index]
         for _ in range(chance.randrange(3)):
             parts[chance.randrange(len(parts))] = chance.choice(words[intent])
-        many.append(f"{chance.choice(OPENINGS)}{' '.join(parts)}{chance.choice(CLOSINGS)}")
+        made_texts.append(f"{chance.choice(OPENINGS)}{' '.join(parts)}{chance.choice(CLOSINGS)}")
         intents.append(intent)
-    return many, intents
+    return made_texts, intents
 
 
 def show_scale(texts: list[str], truth: list[str], count: int) -> None:
     """How time and memory grow; k-means is told the number, and has its words counted and pressed by the plain library."""
-    many, intents = many_texts(texts, truth, count)
+    made_texts, intents = make_texts(texts, truth, count)
     begun = time.process_time()
-    fit = fitted(many)
+    fit = fitted(made_texts)
     seconds = time.process_time() - begun
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     own = adjusted_mutual_info_score(intents, fit.numbers)
     begun = time.process_time()
     counts = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), max_features=200_000, dtype=np.float32)
-    pressed = TruncatedSVD(200, random_state=1).fit_transform(counts.fit_transform(many))
+    pressed = TruncatedSVD(200, random_state=1).fit_transform(counts.fit_transform(made_texts))
     numbers = KMeans(len(set(truth)), n_init=1, random_state=1).fit_predict(pressed)
     peer = adjusted_mutual_info_score(intents, numbers)
     print(

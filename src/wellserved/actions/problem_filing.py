@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellserved.actions.open_cases import open_case_table
+from wellserved.actions.problem_questions import FILED_COLUMNS
 from wellserved.engine.duckdb import DuckDB, query, quote_name
 from wellserved.errors import UnknownNameError
 from wellserved.listen.book import open_book, open_text_parts
@@ -10,9 +11,6 @@ from wellserved.listen.filing import Filing, compare_filing
 from wellserved.moments import NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage.workspace import Workspace
-
-FILED_COLUMNS = ("category", "cause", "service")
-"""What a house files cases under."""
 
 
 def filing_beside_words(

@@ -27,16 +27,17 @@ def find_origins(
     with open_case_table(workspace, on_progress, with_moments=True, about=about) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         fault = "about = 1" if about else CORRECTED
-        told = "told = 1" if about else "1 = 1"
+        condition = "told = 1" if about else "1 = 1"
         left_out = about.partition("=")[0]
         columns = [name for name in ORIGIN_COLUMNS if name != left_out]
-        few = f"(SELECT team FROM {case_table.table} GROUP BY team HAVING count(DISTINCT person_id) BETWEEN 1 AND {FEWEST_PEOPLE - 1})"
-        shown = ", ".join(
-            f"CASE WHEN team IN {few} THEN NULL ELSE team END AS team" if name == "team" else name for name in columns
+        small_teams = f"(SELECT team FROM {case_table.table} GROUP BY team HAVING count(DISTINCT person_id) BETWEEN 1 AND {FEWEST_PEOPLE - 1})"
+        origin_columns = ", ".join(
+            f"CASE WHEN team IN {small_teams} THEN NULL ELSE team END AS team" if name == "team" else name
+            for name in columns
         )
         table = query(
             case_table.engine.db,
-            f"SELECT {shown}, asked_month AS month, ({fault}) AS fault FROM {case_table.table} WHERE {told} ORDER BY source, case_id",
+            f"SELECT {origin_columns}, asked_month AS month, ({fault}) AS fault FROM {case_table.table} WHERE {condition} ORDER BY source, case_id",
         )
     on_progress("Comparing origins", 0, 0)
     records = {name: table[name].to_pylist() for name in columns}

@@ -104,8 +104,8 @@ def novelty_page(workspace: Workspace, days: int) -> str:
     """What many customers say now and hardly anybody said before: the last days, drawn, and the alarms among them."""
     found_days, texts = listening.find_new(workspace, days)
     table = tables.novelty_table(found_days, texts)
-    shown = [table, tables.novelty_days_table(found_days)]
-    return html.tables_page(table.title, shown, [novelty_course(found_days)], html.BARE_LAYOUT)
+    both_tables = [table, tables.novelty_days_table(found_days)]
+    return html.tables_page(table.title, both_tables, [novelty_course(found_days)], html.BARE_LAYOUT)
 
 
 def origin_page(workspace: Workspace, reference: str) -> str:

@@ -17,7 +17,9 @@ from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
-LISTENED_COLUMNS = (PROBLEM, "category", "cause", "service")
+FILED_COLUMNS = ("category", "cause", "service")
+"""What a house files cases under."""
+LISTENED_COLUMNS = (PROBLEM, *FILED_COLUMNS)
 """What problems may be told by: words, or what the house files cases under."""
 
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from wellserved.actions.improvements import list_improvements
 from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.problem_cases import has_problems
-from wellserved.actions.problem_questions import Overview, overview
 from wellserved.improvement import Improvement
+from wellserved.listen.book import Book, open_book
+from wellserved.listen.cost import Cost
+from wellserved.listen.sizes import ProblemSize, problem_sizes
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.moments import PROBLEM, day_number
@@ -53,7 +55,7 @@ def problems_of_week(workspace: Workspace, monday: date, team: str) -> WeekProbl
     week does say nothing of it."""
     if not has_problems(workspace):
         return NO_WEEK_PROBLEMS
-    with open_case_table(workspace, about="") as case_table:
+    with open_case_table(workspace, with_moments=True, about="") as case_table:
         sources = [source for source, day in case_table.known_days.items() if day >= monday + WEEK - timedelta(days=1)]
         if not sources:
             return NO_WEEK_PROBLEMS
@@ -65,10 +67,11 @@ def problems_of_week(workspace: Workspace, monday: date, team: str) -> WeekProbl
         begins = max(
             datetime.fromtimestamp(case_table.begins[source], UTC).astimezone(zone).date() for source in sources
         )
-    week = overview(workspace, PROBLEM, MeasureQuestion((), until=monday + WEEK, where=where))
-    problems = _largest(week, counts, begins <= monday - WEEK)
+        sizes = problem_sizes(case_table, PROBLEM, MeasureQuestion((), until=monday + WEEK, where=where), Cost())
+    problems = _largest(sizes, counts, begins <= monday - WEEK)
+    book = open_book(workspace)
     declared = [record.improvement for record in list_improvements(workspace)]
-    return WeekProblems(chosen_team, tuple(_with_improvement(problem, declared, week) for problem in problems))
+    return WeekProblems(chosen_team, tuple(_with_improvement(problem, declared, book) for problem in problems))
 
 
 def with_headlines(workspace: Workspace, week: WeekProblems) -> WeekProblems:
@@ -100,7 +103,7 @@ def _customers_of_weeks(case_table: CaseTable, question: MeasureQuestion, monday
     return counts
 
 
-def _largest(week: Overview, counts: Counts, knows_week_before: bool) -> list[WeekProblem]:
+def _largest(sizes: Sequence[ProblemSize], counts: Counts, knows_week_before: bool) -> list[WeekProblem]:
     problems = [
         WeekProblem(
             size.label,
@@ -109,7 +112,7 @@ def _largest(week: Overview, counts: Counts, knows_week_before: bool) -> list[We
             size.state,
             size.is_alarm,
         )
-        for size in week.sizes
+        for size in sizes
         if counts.get(size.label, (0, 0))[1]
     ]
     problems.sort(key=lambda problem: -problem.customers)
@@ -117,12 +120,9 @@ def _largest(week: Overview, counts: Counts, knows_week_before: bool) -> list[We
     return [*problems[:SHOWN_IN_A_WEEK], *unusual]
 
 
-def _with_improvement(problem: WeekProblem, declared: Sequence[Improvement], week: Overview) -> WeekProblem:
+def _with_improvement(problem: WeekProblem, declared: Sequence[Improvement], book: Book) -> WeekProblem:
     """The problem by its name, with the last improvement declared about it, whatever it was merged into since."""
     name = problem.name.partition(" ")[2]
-    book = week.book
-    if book is None:
-        return replace(problem, name=name)
     about = [
         improvement
         for improvement in declared

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -118,25 +119,24 @@ def _fold_all(
     return case_count
 
 
+_CAST_COLUMNS: Final = ", ".join(
+    f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in CASE_TYPES.items()
+)
+
+
 def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str, calendars: Calendars) -> None:
     """Fold a table of moments into a temporary table of cases, a slice at a time."""
-    columns = ", ".join(
-        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in CASE_TYPES.items()
-    )
     for index, moment_slice in enumerate(slices.slices_of_table(db, moments)):
         db.register("rows_of_cases", fold_cases(moment_slice, zone, calendars))
         statement = f"INSERT INTO {table}" if index else f"CREATE TEMP TABLE {table} AS"
-        db.execute(f"{statement} SELECT {columns} FROM rows_of_cases")
+        db.execute(f"{statement} SELECT {_CAST_COLUMNS} FROM rows_of_cases")
         db.unregister("rows_of_cases")
 
 
 def register_cases(db: duckdb.DuckDBPyConnection, table: str, cases: pa.Table) -> None:
     """Let a connection read folded cases under a name, where they lie."""
-    columns = ", ".join(
-        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in CASE_TYPES.items()
-    )
     db.register(f"{table}_rows", cases)
-    db.execute(f"CREATE TEMP VIEW {table} AS SELECT {columns} FROM {table}_rows")
+    db.execute(f"CREATE TEMP VIEW {table} AS SELECT {_CAST_COLUMNS} FROM {table}_rows")
 
 
 def _dependencies(workspace: Workspace, calendars: Calendars) -> dict[str, str]:

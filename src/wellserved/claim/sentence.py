@@ -17,43 +17,23 @@ GRADES: Final[dict[Grade, str]] = {
     "measured": "the numbers changed so; the cause was not tested",
     "counted": "what the person shared, counted by rule; what was shared was theirs to choose",
 }
-CLAIM_TEMPLATES: Final[dict[tuple[ClaimRole | Literal["nobody"], bool, bool], str]] = {
-    ("owner", True, True): "Reduced {subject} from {before} to {after} within {months}{caveat}.",
-    ("owner", True, False): "Reduced {subject} by {change} within {months}{caveat}.",
-    ("owner", False, True): "Raised {subject} from {before} to {after} within {months}{caveat}.",
-    ("owner", False, False): "Raised {subject} by {change} within {months}{caveat}.",
-    (
-        "idea",
-        True,
-        True,
-    ): "Proposed the change that reduced {subject} from {before} to {after} within {months}{caveat}.",
-    ("idea", True, False): "Proposed the change that reduced {subject} by {change} within {months}{caveat}.",
-    (
-        "idea",
-        False,
-        True,
-    ): "Proposed the change that raised {subject} from {before} to {after} within {months}{caveat}.",
-    ("idea", False, False): "Proposed the change that raised {subject} by {change} within {months}{caveat}.",
-    ("helper", True, True): "Helped to reduce {subject} from {before} to {after} within {months}{caveat}.",
-    ("helper", True, False): "Helped to reduce {subject} by {change} within {months}{caveat}.",
-    ("helper", False, True): "Helped to raise {subject} from {before} to {after} within {months}{caveat}.",
-    ("helper", False, False): "Helped to raise {subject} by {change} within {months}{caveat}.",
-    (
-        "adopter",
-        True,
-        True,
-    ): "Took up a change that reduced {subject} from {before} to {after} within {months}{caveat}.",
-    ("adopter", True, False): "Took up a change that reduced {subject} by {change} within {months}{caveat}.",
-    (
-        "adopter",
-        False,
-        True,
-    ): "Took up a change that raised {subject} from {before} to {after} within {months}{caveat}.",
-    ("adopter", False, False): "Took up a change that raised {subject} by {change} within {months}{caveat}.",
-    ("nobody", True, True): "{Subject} went from {before} to {after} within {months}{caveat}.",
-    ("nobody", True, False): "{Subject} fell by {change} within {months}{caveat}.",
-    ("nobody", False, True): "{Subject} went from {before} to {after} within {months}{caveat}.",
-    ("nobody", False, False): "{Subject} rose by {change} within {months}{caveat}.",
+_Doer = ClaimRole | Literal["nobody"]
+_STARTS: Final[dict[tuple[_Doer, bool], str]] = {
+    ("owner", True): "Reduced {subject}", ("owner", False): "Raised {subject}",
+    ("idea", True): "Proposed the change that reduced {subject}", ("idea", False): "Proposed the change that raised {subject}",
+    ("helper", True): "Helped to reduce {subject}", ("helper", False): "Helped to raise {subject}",
+    ("adopter", True): "Took up a change that reduced {subject}", ("adopter", False): "Took up a change that raised {subject}",
+    ("nobody", True): "{Subject} fell", ("nobody", False): "{Subject} rose",
+}  # fmt: skip
+_WITHIN: Final = "within {months}{caveat}."
+CLAIM_TEMPLATES: Final[dict[tuple[_Doer, bool, bool], str]] = {
+    (doer, lower_is_better, shows_figures): (
+        f"{'{Subject} went' if doer == 'nobody' else start} from {{before}} to {{after}} {_WITHIN}"
+        if shows_figures
+        else f"{start} by {{change}} {_WITHIN}"
+    )
+    for (doer, lower_is_better), start in _STARTS.items()
+    for shows_figures in (True, False)
 }
 """Whose doing (nobody's: measured), whether lower is better, whether the figures are shown -> the whole sentence, which can be
 put in any order of words by whoever translates it."""

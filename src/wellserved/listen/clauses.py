@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from wellserved.listen.parts import SENTENCE_ENDS
+from wellserved.listen.parts import SENTENCE_ENDS, is_quotable
 from wellserved.listen.vectors import Matrix, unit_rows
 
 STORY_WORDS: Final = 40  # from so many in the middle text on, a problem is told as stories
@@ -23,7 +23,6 @@ FEWEST_CLAUSE_WORDS, MOST_CLAUSE_WORDS = 4, 10  # of a clause
 FEWEST_WORD_USERS: Final = 20  # who use each of its telling words
 TEXTS_OF_A_PROBLEM: Final = 120
 CLAUSES_OF_A_PROBLEM: Final = 250
-SENTENCE_LETTERS: Final = 200
 NEAR_COSINE: Final = 0.35  # cosine from which a clause comes near another
 LEAST_NEAR: Final = 0.05  # to the middle of a problem, as a weight
 MAX_CANDIDATES: Final = 12
@@ -142,9 +141,7 @@ def _best_fits(
 def _sentences(text: str) -> list[str]:
     """What may stand below a name."""
     return [
-        sentence
-        for sentence in SENTENCE_ENDS.split(text)
-        if 6 <= len(sentence.split()) <= 35 and len(sentence) <= SENTENCE_LETTERS and not re.search(r"\d{5}", sentence)
+        sentence for sentence in SENTENCE_ENDS.split(text) if 6 <= len(sentence.split()) <= 35 and is_quotable(sentence)
     ]
 
 

@@ -11,7 +11,7 @@ texts by them, and looks for new ones in what is left over.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ from wellserved.listen.graph import (
     vote,
 )
 from wellserved.listen.parts import has_a_say
-from wellserved.listen.vectors import Matrix, Vectoriser
+from wellserved.listen.vectors import Matrix, Meaning, Vectoriser
 from wellserved.moments import NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 
@@ -86,7 +86,7 @@ def fit_problems(
     edges: npt.NDArray[np.int64] | None = None,
     on_progress: ProgressCallback = no_progress,
     first_number: int = 1,
-    meaning: Callable[[Sequence[str]], Matrix] | None = None,
+    meaning: Meaning | None = None,
 ) -> Fit | NotComputable:
     """The problems that texts have in common, or why none can be told.
 

@@ -7,7 +7,7 @@ alone computes it. Sixteen languages lie in one space, so that one problem told 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from wellserved.errors import RequestError
-from wellserved.listen.vectors import Matrix
+from wellserved.listen.vectors import Matrix, Meaning
 from wellserved.progress import ProgressCallback, no_progress
 
 OWN_WORDS: Final = "words"
@@ -27,7 +27,6 @@ _SHA256: Final = {
     "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
 }
 _BATCH: Final = 256  # texts between two signs of life
-Meaning = Callable[[Sequence[str]], Matrix]
 
 
 def load_meaning(mode: str, on_progress: ProgressCallback = no_progress) -> Meaning | None:

@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from wellserved.listen.clauses import NO_STORY, find_stories, words_of
 from wellserved.listen.graph import Labels
-from wellserved.listen.parts import first_sentences
+from wellserved.listen.parts import QUOTE_LETTERS, first_sentences, is_quotable
 from wellserved.listen.vectors import Matrix, unit_rows
 
 FEWEST_SHARE = 0.04
@@ -29,7 +29,6 @@ CANDIDATES = 40
 NAME_TEXTS = 5  # texts with a phrase, before it can be a name
 NAME_SHARE = 0.8  # of the texts with a phrase that are one holder's, for it to be a name
 LEAD = 0.35  # of the best phrase's score, for one of several words
-QUOTE_LETTERS = 200
 PHRASE_CLOSENESS = 0.1  # in cosine, of a phrase that a quote holds
 DIVERSITY = 0.4  # how much a quote's likeness to earlier ones counts against it
 NAMING_TEXTS = 30_000  # texts that phrases are counted in
@@ -106,8 +105,8 @@ def name_problems(
     """
     phrases = _phrases(texts, vectors, labels, holders, locate_phrases)
     stories = find_stories(texts, vectors, labels, customers, locate_phrases, _is_telling)
-    said = [*(clause for story in stories.values() for clause in (*story.clauses, *story.sentences))]
-    speakers = _speakers(texts, {word for clause in said for word in words_of(clause)})
+    candidates = (clause for story in stories.values() for clause in (*story.clauses, *story.sentences))
+    speakers = _speakers(texts, {word for clause in candidates for word in words_of(clause)})
     full_names = {" ".join(words_of(holder)) for holder in set(holders) if holder} - {""}
 
     def names_nobody(clause: str) -> bool:
@@ -211,7 +210,7 @@ def _is_telling(word: str) -> bool:
 def _speakers(texts: Sequence[str], words: set[str]) -> dict[str, list[int]]:
     """Word -> the texts that it is in."""
     speakers: dict[str, list[int]] = {word: [] for word in words}
-    for index, text in enumerate(texts):
+    for index, text in enumerate(texts if words else ()):
         for word in words.intersection(words_of(text)):
             speakers[word].append(index)
     return speakers
@@ -270,7 +269,7 @@ def _quotes(
 
 
 def _can_be_quoted(text: str) -> bool:
-    return 15 <= len(text) <= QUOTE_LETTERS and not re.search(r"\d{5}", text)
+    return len(text) >= 15 and is_quotable(text)
 
 
 def _told_apart(words: dict[int, ProblemNames]) -> dict[int, ProblemNames]:

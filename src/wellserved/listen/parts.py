@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 MAX_WORDS = 150  # a text up to here is one part
 WINDOW = (60, 120)  # words of a part: sentences are put together up to the first, and cut beyond the second
+QUOTE_LETTERS = 200
 FEWEST_WORDS = 4  # what is shorter has no say in which problems there are
 SENTENCE_ENDS = re.compile(r"(?<=[.!?。！？…])[\"')\]]*\s+|\n+")
 
@@ -27,6 +28,11 @@ def split_parts(text: str) -> list[str]:
         rest = parts.pop()
         parts[-1] += rest
     return [" ".join(part) for part in parts if part]
+
+
+def is_quotable(text: str) -> bool:
+    """Short enough to be quoted, and without a number that may be somebody's."""
+    return len(text) <= QUOTE_LETTERS and not re.search(r"\d{5}", text)
 
 
 def has_a_say(text: str) -> bool:

@@ -56,14 +56,14 @@ def score_labels(labels: Sequence[str], problems: Sequence[str | None], seed: in
         return NotComputable(
             f"only {len(labels)} labelled cases tell what they are about; at least {FEWEST_LABELLED} are needed"
         )
-    named = [problem or NO_PROBLEM for problem in problems]
-    codes = [np.unique(np.array(names, dtype=object), return_inverse=True)[1] for names in (labels, named)]
+    problem_names = [problem or NO_PROBLEM for problem in problems]
+    codes = [np.unique(np.array(names, dtype=object), return_inverse=True)[1] for names in (labels, problem_names)]
     chance = np.random.default_rng(seed)
     draws = chance.integers(0, len(labels), (RESAMPLES, len(labels)))
     resampled = [adjusted_mutual_info_score(codes[0][rows], codes[1][rows]) for rows in draws]
     low, high = np.quantile(resampled, [0.025, 0.975])
     value = float(adjusted_mutual_info_score(*codes))
-    pairs, of_problem = Counter(zip(labels, named, strict=True)), Counter(named)
+    pairs, of_problem = Counter(zip(labels, problem_names, strict=True)), Counter(problem_names)
     matches = []
     for label, cases in sorted(Counter(labels).items(), key=lambda item: (-item[1], item[0])):
         problem, count = max(((name, pairs[label, name]) for name in of_problem), key=lambda item: (item[1], item[0]))

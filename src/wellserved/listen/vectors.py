@@ -24,6 +24,8 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer, s
 from sklearn.utils.extmath import randomized_svd
 
 Matrix = npt.NDArray[np.float32]
+Meaning = Callable[[Sequence[str]], Matrix]
+"""What gives texts their vectors by a model (texts, dimensions; rows of length 1)."""
 DIMENSIONS = 200
 MAX_TERMS = 200_000
 PIECE_LENGTHS = (3, 4, 5)
@@ -43,9 +45,7 @@ class Views:
 class Vectoriser:
     """Learns the dimensions from texts, then places any text in them. Deterministic for a seed."""
 
-    def __init__(
-        self, texts: Sequence[str], seed: int, meaning: Callable[[Sequence[str]], Matrix] | None = None
-    ) -> None:
+    def __init__(self, texts: Sequence[str], seed: int, meaning: Meaning | None = None) -> None:
         spaced = sum(" " in text for text in texts) * 2 >= len(texts)  # Chinese, Japanese and Thai have no blanks
         rare = 2 if len(texts) >= 50 else 1
         word = TfidfVectorizer(

@@ -141,14 +141,13 @@ class AnalysisWindow:
 
     @cached_property
     def _held_moments(self) -> pa.Table | None:
-        """All moments with the anchors of their cases; None: they are too many to be moments."""
+        """All moments with the anchors of their cases; None: they are too many to be held."""
         (count,) = self.db.sql(f"SELECT count(*) FROM {self.moments_table}").fetchall()[0]
         if count > MAX_MOMENTS_HELD:
             return None
         moments = query(self.db, self._moments_sql)
-        for index, column in enumerate(
-            moments.schema
-        ):  # the few words of most columns are looked up once, not at every age
+        # the few words of most columns are looked up once, not at every age
+        for index, column in enumerate(moments.schema):
             if pa.types.is_string(column.type) and column.name not in ("case_id", "customer_id"):
                 moments = moments.set_column(index, column.name, encode_dictionary(moments[column.name]))
         return moments

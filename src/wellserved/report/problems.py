@@ -51,8 +51,8 @@ def problem_section(sizes: Sequence[ProblemSize]) -> Section | None:
     if dearest:
         has_work = any(size.cost.counts_work for size in dearest)
         has_back = any(size.cost.counts_back for size in dearest)
-        parts = [["replies at the minutes and the rate declared"] * has_work, ["what was given back"] * has_back]
-        note += f" Cost: {' and '.join(part for some in parts for part in some)}."
+        counted = [("replies at the minutes and the rate declared", has_work), ("what was given back", has_back)]
+        note += f" Cost: {' and '.join(words for words, is_counted in counted if is_counted)}."
     table = Table("What customers told most", columns, rows, note)
     return Section("problems", "What customers keep telling", tuple(findings), tables=(table,))
 
